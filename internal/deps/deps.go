@@ -1,0 +1,25 @@
+package deps
+
+import (
+	_ "cel.dev/cel-go/cel"
+	_ "github.com/a-h/templ"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/fsnotify/fsnotify"
+	_ "github.com/goccy/go-graphviz"
+	_ "github.com/goccy/go-yaml"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/klauspost/compress/zstd"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/redpanda-data/benthos/v4/public/bloblang"
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "github.com/wneessen/go-mail"
+	_ "github.com/xuri/excelize/v2"
+	_ "golang.org/x/mod/sumdb/note"
+	_ "golang.org/x/mod/sumdb/tlog"
+	_ "golang.org/x/sync/errgroup"
+	_ "modernc.org/sqlite"
+	_ "filippo.io/age"
+	_ "github.com/schollz/progressbar/v3"
+	_ "golang.org/x/net/html"
+)
