@@ -1,0 +1,100 @@
+package ui
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// FieldError is one thing wrong with a form: the id of the field and what to do.
+type FieldError struct{ Field, Message string }
+
+// Errors are what is wrong with a form, in the order of its fields. Show
+// [Errors.Summary] at the top of the page and give each field [Errors.For].
+type Errors []FieldError
+
+// Add adds an error of the field with id field.
+func (e *Errors) Add(field, format string, args ...any) {
+	*e = append(*e, FieldError{field, fmt.Sprintf(format, args...)})
+}
+
+// For is the error message of the field with id field, or an empty Part.
+func (e Errors) For(field string) Part {
+	for _, f := range e {
+		if f.Field == field {
+			return Text(f.Message)
+		}
+	}
+	return Part{}
+}
+
+// Summary is the error summary that links to each field; nothing without errors.
+func (e Errors) Summary() templ.Component {
+	if len(e) == 0 {
+		return templ.NopComponent
+	}
+	o := ErrorSummaryOptions{TitleText: "There is a problem"}
+	for _, f := range e {
+		l := Link{Text: f.Message}
+		if f.Field != "" {
+			l.Href = "#" + f.Field
+		}
+		o.ErrorList = append(o.ErrorList, l)
+	}
+	return ErrorSummary(o)
+}
+
+// Tone is the meaning of a coloured tag; the words always say the same.
+type Tone string
+
+// The tones.
+const (
+	Good    Tone = "green"  // delivered, passed, live
+	Waiting Tone = "yellow" // waiting, uncertain, soon due
+	Bad     Tone = "red"    // held, failed, missing
+	Info    Tone = "blue"   // new, accepted
+	Quiet   Tone = "grey"   // not for them, ended, unknown
+	Special Tone = "purple" // waived, reversed
+)
+
+// Stat is one figure at the top of a page: "Held" "12", leading to Href.
+type Stat struct {
+	Label, Value, Note, Href string
+	Tone                     Tone // "" for none; Bad draws it to the eye
+}
+
+// Moment is one moment of a [Timeline].
+type Moment struct {
+	Title string
+	At    time.Time // zero: not yet
+	Tag   string    // "Delivered"
+	Tone  Tone
+	Body  templ.Component // may be nil
+}
+
+// Pages is the pagination of page (from 1) of pages; href gives a page's
+// address. Long runs are shortened with ellipses.
+func Pages(page, pages int, href func(page int) string) PaginationOptions {
+	var o PaginationOptions
+	if pages < 2 {
+		return o
+	}
+	if page > 1 {
+		o.Previous = &PageLink{Href: href(page - 1)}
+	}
+	if page < pages {
+		o.Next = &PageLink{Href: href(page + 1)}
+	}
+	gap := false
+	for n := 1; n <= pages; n++ {
+		if n == 1 || n == pages || (n >= page-1 && n <= page+1) {
+			o.Items = append(o.Items, PageItem{Number: fmt.Sprint(n), Href: href(n), Current: n == page})
+			gap = false
+		} else if !gap {
+			o.Items = append(o.Items, PageItem{Ellipsis: true})
+			gap = true
+		}
+	}
+	return o
+}
