@@ -1,0 +1,81 @@
+// Command reeve knows every system a public body runs, carries what those
+// systems tell each other, and gives residents, staff and partners one way in.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the body's days begin and end in its own zone, wherever this runs
+
+	"github.com/alecthomas/kong"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/app"
+)
+
+// cli is every command. What others rely on: see docs/commands.md.
+type cli struct {
+	Demo    demoCmd    `cmd:"" help:"Run Ashcombe Borough Council: a whole body with simulated systems and real input."`
+	Serve   serveCmd   `cmd:"" help:"Run Reeve on your own definitions."`
+	Check   checkCmd   `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
+	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts."`
+	Import  importCmd  `cmd:"" help:"Turn a spreadsheet into definitions."`
+	Journal journalCmd `cmd:"" help:"Verify the journal."`
+	Token   tokenCmd   `cmd:"" help:"Create, list and revoke the bearer tokens of partners."`
+	Staff   staffCmd   `cmd:"" help:"Invite members of staff."`
+	Backup  backupCmd  `cmd:"" help:"Write a backup while the program runs."`
+	Restore restoreCmd `cmd:"" help:"Restore a backup into an empty data folder or database."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// errFailed ends the program with 1 after a command has said all there is to say.
+var errFailed = errors.New("failed")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	k := kong.Parse(&c, kong.Name("reeve"), kong.Description("What is declared is what is enforced, and what flows is what is drawn."), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	switch err := k.Run(); {
+	case err == nil, errors.Is(err, context.Canceled):
+	case errors.Is(err, errFailed):
+		os.Exit(1)
+	default:
+		text := reeve.Message(err)
+		if text == "" {
+			text = err.Error()
+		}
+		fmt.Fprintln(os.Stderr, "reeve: "+text)
+		os.Exit(1)
+	}
+}
+
+// where says which data a command works on.
+type where struct {
+	Config   string `help:"Configuration file." type:"path" placeholder:"FILE"`
+	Data     string `help:"Data folder." type:"path" placeholder:"DIR"`
+	Database string `help:"postgres://… to use PostgreSQL in place of SQLite in the data folder." placeholder:"URL"`
+}
+
+func (w where) config() (app.Config, error) {
+	c, err := app.LoadConfig(w.Config, os.Getenv)
+	if w.Data != "" {
+		c.Data = w.Data
+	}
+	if w.Database != "" {
+		c.Database = w.Database
+	}
+	return c, err
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	fmt.Println(app.Version())
+	return nil
+}
