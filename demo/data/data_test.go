@@ -119,7 +119,7 @@ func schema(t *testing.T, file string) *jsonschema.Schema {
 	if err := c.AddResource("mem:///"+filepath.Base(file), doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile("mem:///" + file)
+	s, err := c.Compile("mem:///" + filepath.Base(file))
 	if err != nil {
 		t.Fatal(err)
 	}
