@@ -316,6 +316,9 @@ func loadHead(tx *Tx, lock bool) (h Head, err error) {
 	if err != nil {
 		err = fmt.Errorf("store: reading the head row: %w", err)
 	}
+	if h.Edge == nil {
+		h.Edge = []byte{} // SQLite reads no bytes as nil, which would be written as null
+	}
 	return h, err
 }
 

@@ -51,8 +51,29 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return StartCluster(dir, false)
+	c, err := StartCluster(dir, false)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return c, c.sweep()
 })
+
+// sweep starts a process that stops the server and removes its folder when this
+// one ends, however it ends: its standard input is then at its end.
+func (c *Cluster) sweep() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command("/bin/sh", "-c", `read x; kill -QUIT "$1" 2>/dev/null; while kill -0 "$1" 2>/dev/null; do sleep 0.1; done; rm -rf "$2"`,
+		"sweep", strconv.Itoa(c.cmd.Process.Pid), c.Dir)
+	cmd.Stdin = r
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.sweeper = w
+	return cmd.Start()
+}
 
 var errAbsent = errors.New("PostgreSQL is not installed")
 
@@ -65,6 +86,8 @@ type Cluster struct {
 	n    atomic.Int64
 	db   *sql.DB
 	fs   bool
+
+	sweeper *os.File // kept open as long as this process lives
 }
 
 // StartCluster makes and starts a cluster in an empty or earlier used folder.
