@@ -239,7 +239,8 @@ func (m *Mux) authenticate(x *exchange, r *http.Request) error {
 // run is the end of the pipeline: the decision, the limits, the handler.
 func (m *Mux) run(rt *route, x *exchange, w http.ResponseWriter, r *http.Request) error {
 	x.route = rt.Pattern
-	if err := m.Decide(r.Context(), policy.Request{Action: rt.Action}); err != nil {
+	// The owner of what is asked for is not known yet: the best case is the actor's own.
+	if err := m.Decide(r.Context(), policy.Request{Action: rt.Action, Party: x.actor.Party}); err != nil {
 		return err
 	}
 	if rt.maxBody > 0 {

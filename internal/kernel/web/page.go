@@ -154,7 +154,7 @@ func (m *Mux) layoutData(r *http.Request, p Page) layoutData {
 	}
 	best := -1
 	for _, it := range m.nav[p.Area] {
-		if it.Action != "" && !m.o.Policy.Decide(policy.Request{Actor: actor, Action: it.Action}).Allow {
+		if it.Action != "" && !m.o.Policy.Decide(policy.Request{Actor: actor, Action: it.Action, Party: actor.Party}).Allow {
 			continue
 		}
 		d.Nav = append(d.Nav, ui.NavItem{Text: it.Text, Href: it.Href})

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+
+	"github.com/reeve-civic/reeve"
 )
 
 // FieldError is one thing wrong with a form: the id of the field and what to do.
@@ -97,4 +99,22 @@ func Pages(page, pages int, href func(page int) string) PaginationOptions {
 		}
 	}
 	return o
+}
+
+// TimeText is a moment in the style of GOV.UK: "2 January 2026 at 3:04pm".
+func TimeText(t time.Time) string { return t.Format("2 January 2006 at 3:04pm") }
+
+// DateText is a day in the style of GOV.UK: "2 January 2026".
+func DateText(t time.Time) string { return t.Format("2 January 2006") }
+
+func classTone(c reeve.Class) string {
+	switch c {
+	case reeve.Public:
+		return "govuk-tag--green"
+	case reeve.Internal:
+		return "govuk-tag--grey"
+	case reeve.Confidential:
+		return "govuk-tag--orange"
+	}
+	return "govuk-tag--red"
 }
