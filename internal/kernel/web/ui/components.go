@@ -1,6 +1,10 @@
 package ui
 
-import "github.com/a-h/templ"
+import (
+	"strings"
+
+	"github.com/a-h/templ"
+)
 
 func (o ButtonOptions) attrs() templ.Attributes {
 	a := attrs(o.Attributes, "class", join("govuk-button", o.Classes, when(o.IsStartButton, "govuk-button--start")), "data-module", "govuk-button", "id", o.ID)
@@ -37,4 +41,8 @@ func headingLevel(level, other int) int {
 		return other
 	}
 	return level
+}
+
+func (o PanelOptions) interrupts() bool {
+	return strings.Contains(o.Classes, "govuk-panel--interruption")
 }

@@ -346,15 +346,31 @@ type NotificationBannerOptions struct {
 	Attributes        templ.Attributes
 }
 
-// PanelOptions are those of [Panel]: what was done, on a confirmation page.
+// PanelOptions are those of [Panel]: what was done, on a confirmation page, or
+// with the class "govuk-panel--interruption" something to read before going on.
 type PanelOptions struct {
 	TitleText    string
 	TitleHTML    templ.Component
 	HeadingLevel int
 	Text         string
 	HTML         templ.Component
+	Actions      *PanelActions // of an interruption only
 	Classes      string
 	Attributes   templ.Attributes
+}
+
+// PanelActions are the buttons and links of a [Panel].
+type PanelActions struct {
+	Items      []PanelAction
+	Classes    string
+	Attributes templ.Attributes
+}
+
+// PanelAction is a button, or with Href and no Type "button" a link.
+type PanelAction struct {
+	Text, Type, Href string
+	Classes          string
+	Attributes       templ.Attributes
 }
 
 // PhaseBannerOptions are those of [PhaseBanner].
@@ -391,8 +407,15 @@ type ServiceNavigationOptions struct {
 
 // NavSlots are places for more in a [ServiceNavigation].
 type NavSlots struct {
-	Start, End, NavigationStart, NavigationEnd templ.Component
-	EndInline                                  bool
+	Start, NavigationStart, NavigationEnd templ.Component
+	End                                   NavEnd
+}
+
+// NavEnd is what stands at the end of a [ServiceNavigation]: below it, or with
+// Align "inline" beside it.
+type NavEnd struct {
+	HTML  templ.Component
+	Align string
 }
 
 // NavItem is one link of a [ServiceNavigation]. Current is this very page,
