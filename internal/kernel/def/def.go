@@ -11,6 +11,15 @@
 package def
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/kernel/rules"
@@ -33,6 +42,7 @@ const APIVersion = "reeve/v1"
 //	  enum=a|b|c    one of these; on a list each item
 //	  min=0, max=3  bounds of a number; of the length of a string, list or map
 //	  file          the name of a file in the folder, relative to its root
+//	  acyclic       with ref: following this field never comes back
 //	  cel           an expression; its syntax is checked
 //
 // Types: string, bool, int, int64, float64, [Date], [Duration], [Class], anything
@@ -48,21 +58,66 @@ type Kind struct {
 	Check func(c *Checker, o *Object)
 }
 
-// Registry is the kinds that a program knows.
+// Registry is the kinds that a program knows. It does not change.
 type Registry struct {
-	kinds  []*Kind
-	byName map[string]*Kind
+	kinds  []Kind
+	shapes []*shape
+	byName map[string]int // names and aliases
 }
 
 // NewRegistry gathers kinds. A kind named twice, or with a spec that cannot be
-// read, is a mistake in the program and panics.
-func NewRegistry(kinds ...Kind) *Registry { return &Registry{} }
+// read or refers to a kind that is not there, is a mistake in the program and panics.
+func NewRegistry(kinds ...Kind) *Registry {
+	r := &Registry{kinds: kinds, byName: map[string]int{}}
+	memo := shapes{}
+	for i, k := range kinds {
+		for _, name := range append([]string{k.Name}, k.Aliases...) {
+			if _, dup := r.byName[name]; dup || name == "" {
+				panic(fmt.Sprintf("def: kind %q is registered twice or has no name", name))
+			}
+			r.byName[name] = i
+		}
+		t := reflect.TypeOf(k.Spec)
+		if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+			panic(fmt.Sprintf("def: kind %s: Spec is %T, want a pointer to a struct", k.Name, k.Spec))
+		}
+		s, err := memo.of(t)
+		if err != nil {
+			panic(fmt.Sprintf("def: kind %s: %v", k.Name, err))
+		}
+		r.shapes = append(r.shapes, s)
+	}
+	for _, s := range memo {
+		for _, f := range s.fields {
+			for _, ref := range append(slices.Clone(f.refs), f.keyRefs...) {
+				if _, ok := r.byName[ref]; !ok {
+					panic(fmt.Sprintf("def: %v.%s refers to kind %q, which is not registered", s.typ, f.name, ref))
+				}
+			}
+		}
+	}
+	return r
+}
 
 // Kinds are the kinds in the order they were registered.
-func (r *Registry) Kinds() []Kind { return nil }
+func (r *Registry) Kinds() []Kind { return slices.Clone(r.kinds) }
 
 // Kind finds a kind by its name or an alias.
-func (r *Registry) Kind(name string) (Kind, bool) { return Kind{}, false }
+func (r *Registry) Kind(name string) (Kind, bool) {
+	i, ok := r.byName[name]
+	if !ok {
+		return Kind{}, false
+	}
+	return r.kinds[i], true
+}
+
+func (r *Registry) names() []string {
+	out := make([]string, len(r.kinds))
+	for i, k := range r.kinds {
+		out[i] = k.Name
+	}
+	return out
+}
 
 // Object is one definition.
 type Object struct {
@@ -72,12 +127,106 @@ type Object struct {
 	Spec           any               // a pointer to the kind's spec
 	File           string
 	Line           int // of the first line of the document
-	raw            *node
+
+	root   *node
+	source []string // lines of the file, for positions
+	value  map[string]any
 }
 
-// Value is the definition as plain values, as an expression sees it: metadata and
-// spec as written, with dates as text and without defaults. It is shared: do not change it.
-func (o *Object) Value() map[string]any { return nil }
+// Value is the definition as plain values, as an expression sees it: kind, metadata
+// and spec as written, with dates as text and without what was left out. It is
+// shared: do not change it.
+func (o *Object) Value() map[string]any { return o.value }
+
+// Pos is the place of the value at path, which is like "spec.records[0].type"; for
+// a text, of its first character. A path that is not there gives its nearest parent.
+func (o *Object) Pos(path string) Pos {
+	n, _ := o.find(path)
+	return Pos{File: o.File, Line: n.line, Col: n.col, Indent: n.indent}
+}
+
+// Text is the text at path as written, "" if there is none.
+func (o *Object) Text(path string) string {
+	if n, whole := o.find(path); whole && n.kind == isText {
+		return n.text
+	}
+	return ""
+}
+
+// Compile compiles the predicate at path. An error is at its own line and column
+// in the file, also where YAML folded lines. The program is nil if there is nothing at path.
+func (o *Object) Compile(env *rules.Env, path string) (*rules.Program, *Problem) {
+	n, whole := o.find(path)
+	if !whole || n.kind != isText || n.text == "" {
+		return nil, nil
+	}
+	p, err := env.Compile(n.text, rules.Pos{File: o.File, Line: n.line, Col: n.col, Indent: n.indent})
+	if err == nil {
+		return p, nil
+	}
+	return nil, o.expressionProblem(n, path, err)
+}
+
+// expressionProblem puts an error of an expression at its place in the file.
+func (o *Object) expressionProblem(n *node, path string, err error) *Problem {
+	out := &Problem{o.File, n.line, n.col, path + ": " + err.Error()}
+	var re *rules.Error
+	if errors.As(err, &re) {
+		offset := re.RelCol - 1
+		lines := strings.Split(n.text, "\n")
+		for i := 0; i < re.RelLine-1 && i < len(lines); i++ {
+			offset += len([]rune(lines[i])) + 1
+		}
+		out.Line, out.Col = n.at(o.source, offset)
+		out.Message = path + ": " + re.Message
+	}
+	return out
+}
+
+// find follows a path as far as it goes. whole says that it went to the end.
+func (o *Object) find(path string) (n *node, whole bool) {
+	n = o.root
+	for path != "" {
+		name := path
+		if i := strings.IndexAny(path, ".["); i > 0 {
+			name, path = path[:i], path[i:]
+		} else if path[0] == '[' {
+			end := strings.IndexByte(path, ']')
+			if end < 0 {
+				return n, false
+			}
+			i, err := strconv.Atoi(path[1:end])
+			if err != nil || n.kind != isList || i < 0 || i >= len(n.items) {
+				return n, false
+			}
+			n, path = n.items[i], strings.TrimPrefix(path[end+1:], ".")
+			continue
+		} else {
+			path = ""
+		}
+		path = strings.TrimPrefix(path, ".")
+		k := n.get(name)
+		if k == nil && path != "" { // a map's key may hold dots: take the longest that fits
+			for i := range n.keys {
+				rest, ok := strings.CutPrefix(name+"."+path, n.keys[i].name)
+				if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') && (k == nil || len(k.name) < len(n.keys[i].name)) {
+					k = &n.keys[i]
+				}
+			}
+			if k != nil {
+				path = strings.TrimPrefix(strings.TrimPrefix(name+"."+path, k.name), ".")
+			}
+		}
+		if k == nil {
+			return n, false
+		}
+		if k.val.kind == isNull {
+			return &node{line: k.line, col: k.col}, path == ""
+		}
+		n = k.val
+	}
+	return n, true
+}
 
 // Problem is something wrong with the definitions.
 type Problem struct {
@@ -92,27 +241,41 @@ func (p Problem) String() string {
 	return strings.TrimPrefix(s, ":0:0: ")
 }
 
-type node struct{}
-
 // Set is a whole, consistent set of definitions. It does not change.
 type Set struct {
 	hash    string
 	objects []*Object
+	byID    map[string]*Object // "Kind/id", by present and former ids
+	byType  map[reflect.Type][]*Object
+	files   map[string][]byte
 }
 
 // Hash is the name of the set: "sha256:" and 64 hexadecimal digits, over the names
 // and bytes of all its files.
 func (s *Set) Hash() string { return s.hash }
 
-// File is the content of a file of the set: a schema, a map. Do not change it.
-// The error wraps fs.ErrNotExist.
-func (s *Set) File(name string) ([]byte, error) { return nil, nil }
+// Files are the names of the set's files, sorted.
+func (s *Set) Files() []string { return slices.Sorted(maps.Keys(s.files)) }
+
+// File is the content of a file of the set: a schema, a map. Do not change it. The
+// set holds its definitions, the files they name, and every .json and .blobl file of
+// the folder. The error wraps fs.ErrNotExist.
+func (s *Set) File(name string) ([]byte, error) {
+	if b, ok := s.files[path.Clean(name)]; ok {
+		return b, nil
+	}
+	return nil, fmt.Errorf("there is no file %q among the definitions: %w", name, fs.ErrNotExist)
+}
 
 // Objects are all definitions, by kind in the order of the registry, then by id.
+// Do not change the slice.
 func (s *Set) Objects() []*Object { return s.objects }
 
 // Lookup finds a definition by its id or an id it had before.
-func (s *Set) Lookup(kind, id string) (*Object, bool) { return nil, false }
+func (s *Set) Lookup(kind, id string) (*Object, bool) {
+	o, ok := s.byID[kind+"/"+id]
+	return o, ok
+}
 
 // Of is a definition with its spec's type.
 type Of[T any] struct {
@@ -122,14 +285,39 @@ type Of[T any] struct {
 
 // All returns the definitions whose spec is a T, by id.
 func All[T any](s *Set) []Of[T] {
-	var out []Of[T]
-	for _, o := range s.objects {
-		if spec, ok := o.Spec.(*T); ok {
-			out = append(out, Of[T]{o, spec})
-		}
+	objects := s.byType[reflect.TypeFor[T]()]
+	out := make([]Of[T], len(objects))
+	for i, o := range objects {
+		out[i] = Of[T]{o, o.Spec.(*T)}
 	}
 	return out
 }
 
 // Get finds the definition whose spec is a T by its id or an id it had before.
-func Get[T any](s *Set, id string) (Of[T], bool) { return Of[T]{}, false }
+func Get[T any](s *Set, id string) (Of[T], bool) {
+	if objects := s.byType[reflect.TypeFor[T]()]; len(objects) > 0 {
+		if o, ok := s.Lookup(objects[0].Kind, id); ok {
+			return Of[T]{o, o.Spec.(*T)}, true
+		}
+	}
+	return Of[T]{}, false
+}
+
+// newSet orders objects and gathers the ways to find them.
+func newSet(reg *Registry, objects []*Object, files map[string][]byte) *Set {
+	s := &Set{objects: slices.Clone(objects), byID: map[string]*Object{}, byType: map[reflect.Type][]*Object{}, files: files}
+	slices.SortFunc(s.objects, func(a, b *Object) int {
+		return cmp.Or(cmp.Compare(reg.byName[a.Kind], reg.byName[b.Kind]), cmp.Compare(a.ID, b.ID))
+	})
+	for _, o := range s.objects {
+		for _, id := range o.Formerly {
+			s.byID[o.Kind+"/"+id] = o
+		}
+		t := reflect.TypeOf(o.Spec).Elem()
+		s.byType[t] = append(s.byType[t], o)
+	}
+	for _, o := range s.objects {
+		s.byID[o.Kind+"/"+o.ID] = o
+	}
+	return s
+}

@@ -118,3 +118,6 @@ func (p *Program) Inputs() []string { return nil }
 func (p *Program) Eval(ctx context.Context, vars map[string]any) (Result, error) {
 	return Result{Truth: Unknown}, nil
 }
+
+// Syntax checks that src can be read as an expression, without knowing its variables. The error is an [*Error].
+func Syntax(src string, at Pos) error { return nil }

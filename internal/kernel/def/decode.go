@@ -1,0 +1,313 @@
+package def
+
+import (
+	"encoding"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve"
+)
+
+// decoder reads one object's spec. It goes on after a problem.
+type decoder struct {
+	obj   *Object
+	ok    bool
+	out   func(Problem)
+	refs  []reference
+	files []named // values tagged file
+	cels  []named // values tagged cel
+}
+
+// reference is an id in a spec that must lead somewhere.
+type reference struct {
+	path    string
+	node    *node
+	kinds   []string
+	id      string
+	acyclic bool
+	set     func(id string) // replaces an id it had before by its present one; nil for a map's key
+}
+
+type named struct {
+	path string
+	node *node
+}
+
+func (d *decoder) problem(n *node, format string, args ...any) {
+	d.ok = false
+	d.out(Problem{d.obj.File, n.line, n.col, fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) problemAt(k key, format string, args ...any) {
+	d.problem(&node{line: k.line, col: k.col}, format, args...)
+}
+
+// value reads n into v. f is the field it belongs to; inner says that n is an item or map value of that field.
+func (d *decoder) value(n *node, s *shape, f *field, v reflect.Value, path string, inner bool) {
+	if n.kind == isNull {
+		return // absent
+	}
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		v = v.Elem()
+	}
+	switch s.kind {
+	case structShape:
+		d.fields(n, s, v, path)
+	case listShape:
+		d.list(n, s, f, v, path)
+	case mapShape:
+		d.mapping(n, s, f, v, path)
+	case anyShape:
+		if p := n.plain(); p != nil {
+			v.Set(reflect.ValueOf(p))
+		}
+	case boolShape:
+		if n.kind != isBool {
+			d.problem(n, "%s must be true or false, not %s", path, d.what(n))
+			return
+		}
+		v.SetBool(n.text == "true")
+	case intShape, floatShape:
+		d.number(n, s, f, v, path, inner)
+	case classShape:
+		c, err := reeve.ParseClass(n.text)
+		if n.kind != isText || err != nil {
+			d.problem(n, "%s is %s, which is not a class%s", path, d.what(n), didYouMean(n.text, []string{"public", "internal", "confidential", "restricted"}))
+			return
+		}
+		v.Set(reflect.ValueOf(c))
+	case scalarShape:
+		if n.kind == isList || n.kind == isMap {
+			d.problem(n, "%s must be %s, not %s", path, shapeName(s), d.what(n))
+			return
+		}
+		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.text)); err != nil && s.typ == dateType {
+			d.problem(n, "%s is %s: it must be a date that exists, written like 2026-01-31", path, d.what(n))
+		} else if err != nil && s.typ == durationType {
+			d.problem(n, "%s: %v", path, err)
+		} else if err != nil {
+			d.problem(n, "%s must be %s: %v", path, shapeName(s), err)
+		}
+	case textShape:
+		d.text(n, f, v, path, inner)
+	}
+}
+
+// what words a value that does not fit, without repeating long text.
+func (d *decoder) what(n *node) string {
+	switch n.kind {
+	case isText, isInt, isFloat:
+		if n.text == "" {
+			return "empty text"
+		}
+		if len(n.text) <= 60 {
+			return strconv.Quote(n.text)
+		}
+	case isBool:
+		return n.text
+	}
+	return n.kind.String()
+}
+
+func shapeName(s *shape) string {
+	switch s.kind {
+	case textShape:
+		return "text"
+	case boolShape:
+		return "true or false"
+	case intShape:
+		return "a whole number"
+	case floatShape:
+		return "a number"
+	case listShape:
+		return "a list"
+	case mapShape, structShape:
+		return "a group of fields"
+	case classShape:
+		return "a class"
+	case scalarShape:
+		switch s.typ {
+		case dateType:
+			return "a date"
+		case durationType:
+			return "a length of time"
+		}
+		return "text"
+	}
+	return "anything"
+}
+
+func (d *decoder) fields(n *node, s *shape, v reflect.Value, path string) {
+	if n.kind != isMap {
+		d.problem(n, "%s must be a group of fields, not %s", path, d.what(n))
+		return
+	}
+	for _, k := range n.keys {
+		f := s.byName[k.name]
+		if f == nil {
+			d.problemAt(k, "%s has no field %q%s", path, k.name, didYouMean(k.name, s.names()))
+			continue
+		}
+		d.value(k.val, f.shape, f, v.FieldByIndex(f.index), path+"."+f.name, false)
+	}
+	for _, f := range s.fields {
+		if !f.required {
+			continue
+		}
+		k := n.get(f.name)
+		if k == nil {
+			d.problem(n, "%s.%s is missing%s", path, f.name, because(f.doc))
+		} else if k.val.kind == isNull {
+			d.problemAt(*k, "%s.%s is empty%s", path, f.name, because(f.doc))
+		}
+	}
+}
+
+// because turns a field's documentation into the end of a message.
+func because(doc string) string {
+	if doc == "" {
+		return ": add it"
+	}
+	return ": " + strings.TrimSuffix(doc, ".")
+}
+
+func (d *decoder) list(n *node, s *shape, f *field, v reflect.Value, path string) {
+	if n.kind != isList {
+		d.problem(n, "%s must be a list, not %s: begin each item with a dash, or write [one, two]", path, d.what(n))
+		return
+	}
+	d.bounds(n, f, float64(len(n.items)), path, "items")
+	list := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
+	v.Set(list)
+	for i, it := range n.items {
+		p := path + "[" + strconv.Itoa(i) + "]"
+		if it.kind == isNull {
+			d.problem(it, "%s is empty: fill it in or remove it", p)
+			continue
+		}
+		d.value(it, s.elem, f, v.Index(i), p, true)
+	}
+}
+
+func (d *decoder) mapping(n *node, s *shape, f *field, v reflect.Value, path string) {
+	if n.kind != isMap {
+		d.problem(n, "%s must be a group of fields, not %s", path, d.what(n))
+		return
+	}
+	d.bounds(n, f, float64(len(n.keys)), path, "entries")
+	t := v.Type()
+	m := reflect.MakeMapWithSize(t, len(n.keys))
+	v.Set(m)
+	for _, k := range n.keys {
+		if f != nil && f.keyRefs != nil {
+			d.refs = append(d.refs, reference{path: path, node: &node{line: k.line, col: k.col}, kinds: f.keyRefs, id: k.name})
+		}
+		name := reflect.ValueOf(k.name).Convert(t.Key())
+		val := reflect.New(t.Elem()).Elem()
+		from := len(d.refs)
+		d.value(k.val, s.elem, f, val, path+"."+k.name, true)
+		m.SetMapIndex(name, val)
+		for i := from; i < len(d.refs); i++ { // a map's values are copies: put them back when an id changes
+			if set := d.refs[i].set; set != nil {
+				d.refs[i].set = func(id string) { set(id); m.SetMapIndex(name, val) }
+			}
+		}
+	}
+}
+
+func (d *decoder) number(n *node, s *shape, f *field, v reflect.Value, path string, inner bool) {
+	if n.kind != isInt && (n.kind != isFloat || s.kind == intShape) {
+		d.problem(n, "%s must be %s, not %s", path, shapeName(s), d.what(n))
+		return
+	}
+	x, _ := strconv.ParseFloat(n.text, 64)
+	if s.kind == floatShape {
+		v.SetFloat(x)
+	} else {
+		i, err := strconv.ParseInt(n.text, 10, 64)
+		if err != nil || v.OverflowInt(i) {
+			d.problem(n, "%s is too large a number", path)
+			return
+		}
+		v.SetInt(i)
+	}
+	if !inner {
+		d.bounds(n, f, x, path, "")
+	}
+}
+
+// bounds checks min and max of a number, or of a length if unit is not empty.
+func (d *decoder) bounds(n *node, f *field, x float64, path, unit string) {
+	if f == nil {
+		return
+	}
+	format := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	switch {
+	case math.IsNaN(x):
+	case f.min != nil && x < *f.min && unit == "":
+		d.problem(n, "%s is %s: it must be at least %s", path, n.text, format(*f.min))
+	case f.max != nil && x > *f.max && unit == "":
+		d.problem(n, "%s is %s: it must be at most %s", path, n.text, format(*f.max))
+	case f.min != nil && x < *f.min:
+		d.problem(n, "%s needs at least %s %s", path, format(*f.min), unit)
+	case f.max != nil && x > *f.max:
+		d.problem(n, "%s takes at most %s %s", path, format(*f.max), unit)
+	}
+}
+
+func (d *decoder) text(n *node, f *field, v reflect.Value, path string, inner bool) {
+	if n.kind != isText {
+		if n.kind == isInt || n.kind == isFloat || n.kind == isBool {
+			d.problem(n, "%s must be text: put quotes around %s", path, n.text)
+		} else {
+			d.problem(n, "%s must be text, not %s", path, d.what(n))
+		}
+		return
+	}
+	v.SetString(n.text)
+	if f == nil {
+		return
+	}
+	if f.required && n.text == "" && !inner {
+		d.problem(n, "%s is empty%s", path, because(f.doc))
+		return
+	}
+	if !inner {
+		d.bounds(n, f, float64(utf8.RuneCountInString(n.text)), path, "characters")
+	}
+	if f.enum != nil && !contains(f.enum, n.text) {
+		d.problem(n, "%s is %s, which is not one of %s%s", path, d.what(n), orList(f.enum), onlyNearest(n.text, f.enum))
+	}
+	if f.refs != nil {
+		d.refs = append(d.refs, reference{path, n, f.refs, n.text, f.acyclic && !inner, v.SetString})
+	}
+	if f.file {
+		d.files = append(d.files, named{path, n})
+	}
+	if f.cel {
+		d.cels = append(d.cels, named{path, n})
+	}
+}
+
+func onlyNearest(s string, names []string) string {
+	if n := nearest(s, names); n != "" {
+		return ": did you mean " + n + "?"
+	}
+	return ""
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
