@@ -227,15 +227,15 @@ func layout(d layoutData, content templ.Component) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "</header>")
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
 		if d.Demo != "" {
-			templ_7745c5c3_Err = ui.PhaseBanner(ui.PhaseBannerOptions{Tag: ui.Text("Demo"), Text: d.Demo}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.PhaseBanner(ui.PhaseBannerOptions{Tag: ui.Text("Demo"), Text: d.Demo, Classes: when(d.Wide, "app-wide")}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "</header>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var14 = []any{"govuk-width-container", templ.KV("app-wide", d.Wide)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var14...)
