@@ -1,0 +1,72 @@
+# The two that matter: `make run` shows the demo, `make test` proves everything.
+
+GO          ?= go
+LISTEN      ?= 127.0.0.1:8080
+TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+WEB         := internal/kernel/web
+ASSETS      := $(WEB)/dist/manifest.json
+
+# Pages that `make screenshots` takes from a running demo: PATH=NAME.
+SCREENSHOTS ?= /staff/map=map /staff/=staff /staff/estate=estate /=residents
+WIDTHS      ?= 1280 360
+
+export CGO_ENABLED := 0
+# A machine without a home folder keeps its caches here.
+ifeq ($(strip $(HOME)),)
+export HOME := $(CURDIR)/.cache
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run build assets test check fmt generate bench screenshots clean
+
+help: ## Show these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: build ## Install what is needed, build, and start the demo (LISTEN=127.0.0.1:8080)
+	@exec bin/reeve demo --listen $(LISTEN)
+
+# The commit is the version, where git can tell it.
+build: VCS = $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
+build: assets ## Build bin/reeve
+	@$(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w' -o bin/reeve ./cmd/reeve
+
+assets: $(ASSETS) ## Bundle the style sheet and scripts into the folder the program embeds
+
+$(ASSETS): node_modules/.package-lock.json $(wildcard $(WEB)/assets/*) tools/webbuild/main.go
+	@$(GO) run -buildvcs=false ./tools/webbuild
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@tools/needs run
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
+	@touch $@
+
+test: build ## Install what is needed (PostgreSQL, Chromium), check everything, run every test
+	@tools/needs test
+	@$(MAKE) --no-print-directory check
+	REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test $(TESTFLAGS) ./...
+
+check: assets ## Formatting, vet, staticcheck, generated code up to date (the architecture test is among the tests)
+	@bad=$$(find . -path ./node_modules -prune -o -path './.*' -prune -o -name '*.go' -print | xargs gofmt -l); \
+		test -z "$$bad" || { echo "not formatted (make fmt):"; echo "$$bad"; exit 1; }
+	@tools/generated $(GO) run $(TEMPL) generate -path internal -log-level error
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fmt: ## Format Go and templ files
+	@find . -path ./node_modules -prune -o -path './.*' -prune -o -name '*.go' -print | xargs gofmt -w
+	@$(GO) run $(TEMPL) fmt -log-level error internal
+
+generate: ## Generate Go from templ files
+	@$(GO) run $(TEMPL) generate -path internal -log-level error
+
+bench: build ## Print tables of speed
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m $(BENCHFLAGS) ./internal/...
+
+screenshots: build ## Take docs/images/*.png from a demo that is started for it
+	@tools/needs test
+	@$(GO) run -buildvcs=false ./tools/screenshots -reeve bin/reeve -out docs/images -widths "$(WIDTHS)" $(SCREENSHOTS)
+
+clean: ## Remove what was built
+	rm -rf bin node_modules .cache
+	find $(WEB)/dist -mindepth 1 ! -name .gitignore -delete
