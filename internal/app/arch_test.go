@@ -117,7 +117,9 @@ func inspect(fsys fs.FS) []string {
 	return h.found
 }
 
-func (h *house) say(format string, args ...any) { h.found = append(h.found, fmt.Sprintf(format, args...)) }
+func (h *house) say(format string, args ...any) {
+	h.found = append(h.found, fmt.Sprintf(format, args...))
+}
 
 // place is where a file stands: its folder, block and room.
 type place struct {
@@ -135,8 +137,12 @@ func (p place) block() string {
 func (p place) room() bool {
 	return p.inside() && p.block() != "kernel" && p.block() != "app" && len(p.at) > 1
 }
-func (p place) web() bool   { return strings.HasPrefix(p.base, "web") || strings.HasSuffix(p.base, "_templ.go") }
-func (p place) store() bool { return strings.HasPrefix(p.base, "store") || p.dir == "internal/kernel/store" }
+func (p place) web() bool {
+	return strings.HasPrefix(p.base, "web") || strings.HasSuffix(p.base, "_templ.go")
+}
+func (p place) store() bool {
+	return strings.HasPrefix(p.base, "store") || p.dir == "internal/kernel/store"
+}
 
 func (h *house) file(file string) error {
 	b, err := fs.ReadFile(h.fsys, file)

@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are what /metrics shows; docs/operations.md lists the names. Labels
+// are names of routes, workers, flows and states, never of people.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	failures *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "reeve_http_request_seconds", Help: "Requests by route and status class.",
+			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10},
+		}, []string{"route", "status"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reeve_worker_failures_total", Help: "Steps of workers that failed and were tried again.",
+		}, []string{"worker"}),
+	}
+	m.registry.MustRegister(m.requests, m.failures, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) request(route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+}
+
+func (m *metrics) failed(worker string) { m.failures.WithLabelValues(worker).Inc() }
+
+// observe adds what is asked of the house at each scrape.
+func (m *metrics) observe(a *App) {
+	m.registry.MustRegister(&gauges{a})
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// gauges reads the state of the house when it is scraped.
+type gauges struct{ a *App }
+
+var (
+	descCommits = prometheus.NewDesc("reeve_commits_total", "Commit groups made durable.", nil, nil)
+	descCallers = prometheus.NewDesc("reeve_commit_callers_total", "Functions committed in those groups.", nil, nil)
+	descFsyncs  = prometheus.NewDesc("reeve_commit_fsyncs_total", "Waits for the disk by commits.", nil, nil)
+	descRecords = prometheus.NewDesc("reeve_record_numbers", "Highest record number given out.", nil, nil)
+	descEntries = prometheus.NewDesc("reeve_journal_entries", "Entries in the journal.", nil, nil)
+	descFailing = prometheus.NewDesc("reeve_events_failing", "Events that a handler could not take.", []string{"consumer"}, nil)
+	descFlow    = prometheus.NewDesc("reeve_flow_records", "Records of a flow by state.", []string{"flow", "state"}, nil)
+	descLag     = prometheus.NewDesc("reeve_flow_lag_records", "Records that a flow has yet to read.", []string{"flow"}, nil)
+	descHeld    = prometheus.NewDesc("reeve_records_held", "Records that wait for correction.", []string{"type"}, nil)
+)
+
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descCommits, descCallers, descFsyncs, descRecords, descEntries, descFailing, descFlow, descLag, descHeld} {
+		ch <- d
+	}
+}
+
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	send := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
+	}
+	s := g.a.k.DB.Stats()
+	send(descCommits, prometheus.CounterValue, float64(s.Commits))
+	send(descCallers, prometheus.CounterValue, float64(s.Callers))
+	send(descFsyncs, prometheus.CounterValue, float64(s.Fsyncs))
+	if n, err := g.a.k.Log.Last(ctx); err == nil {
+		send(descRecords, prometheus.GaugeValue, float64(n))
+	}
+	if n, err := g.a.k.Journal.Size(ctx); err == nil {
+		send(descEntries, prometheus.GaugeValue, float64(n))
+	}
+	if fs, err := g.a.k.Bus.Failing(ctx); err == nil {
+		by := map[string]int{}
+		for _, f := range fs {
+			by[f.Consumer]++
+		}
+		for c, n := range by {
+			send(descFailing, prometheus.GaugeValue, float64(n), c)
+		}
+	}
+	g.a.collectBlocks(ctx, send)
+}

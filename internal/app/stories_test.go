@@ -1,0 +1,394 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/reeve-civic/reeve/demo"
+	"github.com/reeve-civic/reeve/internal/app"
+)
+
+// TestStories runs each txtar script in testdata/stories: what a person or a
+// program does, and what comes of it. The whole house runs in process behind
+// real HTTP, with a clock that the story moves and workers that it settles.
+//
+//	house DIR            open the house on the definitions in DIR ($DEMO: those of the demo)
+//	restart              close it and open it again on the same data
+//	receiver NAME [how]  a system that takes records; $NAME_URL is its address (for env:NAME_URL).
+//	                     how: ok (default), down, refuse, vanish (takes, never answers)
+//	folder NAME          a folder that takes files; $NAME_URL is its address
+//	token ORG VAR        give ORG a token and keep it in $VAR
+//	signin ROLE...       sign in as staff in the story's browser
+//	send TYPE TOKEN FILE [header=value ...]   POST /v1/records/TYPE; the answer is stdout
+//	get PATH [TOKEN]     fetch PATH, with the token or as the browser; stdout
+//	post PATH FORM       post a form (a=b&c=d) as the browser, following the answer; stdout
+//	status CODE          the last answer had this status
+//	settle               let all workers finish
+//	clock DURATION       move the clock on
+//	received NAME        what a receiver took, as a JSON array, or the files in a folder
+//	journal [TEXT...]    the journal, a line an entry: actor verb about purpose why
+//	tidy                 replace what differs from run to run in stdout: times, digests, tokens
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/stories",
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_STORIES") != "",
+		Setup: func(e *testscript.Env) error {
+			s := newStory(t)
+			e.Values["story"] = s
+			e.Defer(s.close)
+			return copyDemo(filepath.Join(e.WorkDir, ".demo"), e)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"house": cmd(1, (*story).house), "restart": cmd(0, (*story).restart), "receiver": cmd(1, (*story).receiver),
+			"folder": cmd(1, (*story).folder), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
+			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
+			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
+			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "count": cmd(2, (*story).count),
+		},
+	})
+}
+
+func copyDemo(dir string, e *testscript.Env) error {
+	e.Setenv("DEMO", dir)
+	return os.CopyFS(dir, demo.Body())
+}
+
+// cmd makes a story's method a command that takes at least n arguments. A
+// command with "!" must fail; what it says then is stderr.
+func cmd(n int, fn func(*story, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if len(args) < n {
+			ts.Fatalf("wants %d arguments, got %q", n, args)
+		}
+		err := fn(ts.Value("story").(*story), ts, args)
+		switch {
+		case err != nil && neg:
+			fmt.Fprintln(ts.Stderr(), err)
+		case err != nil:
+			ts.Fatalf("%v", err)
+		case neg:
+			ts.Fatalf("went well, and should not have")
+		}
+	}
+}
+
+// story is one running story.
+type story struct {
+	t       *testing.T
+	now     time.Time
+	data    string
+	defs    string
+	a       *app.App
+	server  *httptest.Server
+	browser *http.Client
+	last    int // status of the last answer
+	peers   map[string]*peer
+	env     map[string]string
+	log     bytes.Buffer
+	mu      sync.Mutex
+}
+
+func newStory(t *testing.T) *story {
+	dir, err := os.MkdirTemp("", "story") // short: the operator's socket lives in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &story{t: t, now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), data: dir, peers: map[string]*peer{}, env: map[string]string{}}
+}
+
+func (s *story) close() {
+	s.shut()
+	for _, p := range s.peers {
+		if p.server != nil {
+			p.server.CloseClientConnections()
+			p.server.Close()
+		}
+	}
+	os.RemoveAll(s.data)
+}
+
+func (s *story) shut() {
+	if s.server != nil {
+		s.server.Close()
+	}
+	if s.a != nil {
+		if err := s.a.Close(); err != nil {
+			s.t.Error(err)
+		}
+	}
+	s.a, s.server = nil, nil
+}
+
+func (s *story) open() error {
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.a.Handler().ServeHTTP(w, r) }))
+	var err error
+	s.a, err = app.Open(s.t.Context(), app.Config{
+		Data: s.data, Defs: os.DirFS(s.defs), Body: "Storyham Council", BaseURL: "http://" + s.server.Listener.Addr().String(),
+		Now:    func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
+		Getenv: func(name string) string { return s.env[name] },
+		Log:    slog.New(slog.NewTextHandler(io.MultiWriter(&s.log, testWriter{s.t}), &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	s.server.Start()
+	if s.browser == nil {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			return err
+		}
+		s.browser = &http.Client{Jar: jar}
+	}
+	return nil
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) { return len(b), nil }
+
+func (s *story) house(ts *testscript.TestScript, args []string) error {
+	s.defs = ts.MkAbs(args[0])
+	return s.open()
+}
+
+func (s *story) restart(*testscript.TestScript, []string) error {
+	s.shut()
+	return s.open()
+}
+
+func (s *story) token(ts *testscript.TestScript, args []string) error {
+	var t app.NewToken
+	err := s.a.Operator().Call(s.t.Context(), "token/create", app.CreateToken{Party: args[0], Label: "story", Seconds: 86400 * 365}, &t)
+	ts.Setenv(args[1], t.Token)
+	return err
+}
+
+func (s *story) signin(ts *testscript.TestScript, args []string) error {
+	var in app.Invitation
+	if err := s.a.Operator().Call(s.t.Context(), "staff/invite", app.InviteStaff{Email: args[0] + "@storyham.example", Roles: args}, &in); err != nil {
+		return err
+	}
+	if err := s.request(ts, http.MethodGet, in.Link, "", nil, nil); err != nil {
+		return err
+	}
+	return s.request(ts, http.MethodPost, in.Link, "", nil, nil)
+}
+
+// request sends one request to the house and leaves the answer as stdout.
+func (s *story) request(ts *testscript.TestScript, method, url, token string, body io.Reader, header map[string]string) error {
+	if strings.HasPrefix(url, "/") {
+		url = s.server.URL + url
+	}
+	r, err := http.NewRequestWithContext(s.t.Context(), method, url, body)
+	if err != nil {
+		return err
+	}
+	for k, v := range header {
+		r.Header.Set(k, v)
+	}
+	client := s.browser
+	if token != "" {
+		client = s.server.Client()
+		r.Header.Set("Authorization", "Bearer "+token)
+	} else if method == http.MethodPost && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	s.last = resp.StatusCode
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	return err
+}
+
+func (s *story) send(ts *testscript.TestScript, args []string) error {
+	header := map[string]string{}
+	for _, h := range args[3:] {
+		k, v, _ := strings.Cut(h, "=")
+		header[k] = v
+	}
+	return s.request(ts, http.MethodPost, "/v1/records/"+args[0], args[1], strings.NewReader(ts.ReadFile(args[2])), header)
+}
+
+func (s *story) get(ts *testscript.TestScript, args []string) error {
+	token := ""
+	if len(args) > 1 {
+		token = args[1]
+	}
+	return s.request(ts, http.MethodGet, args[0], token, nil, nil)
+}
+
+func (s *story) post(ts *testscript.TestScript, args []string) error {
+	return s.request(ts, http.MethodPost, args[0], "", strings.NewReader(args[1]), nil)
+}
+
+func (s *story) status(ts *testscript.TestScript, args []string) error {
+	if want, _ := strconv.Atoi(args[0]); s.last != want {
+		return fmt.Errorf("the last answer was %d, want %s", s.last, args[0])
+	}
+	return nil
+}
+
+func (s *story) settle(*testscript.TestScript, []string) error { return s.a.Settle(s.t.Context()) }
+
+func (s *story) clock(ts *testscript.TestScript, args []string) error {
+	d, err := time.ParseDuration(args[0])
+	s.mu.Lock()
+	s.now = s.now.Add(d)
+	s.mu.Unlock()
+	return err
+}
+
+// count checks how many lines of stdout-like FILE or how many times TEXT stands in it.
+func (s *story) count(ts *testscript.TestScript, args []string) error {
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	re, err := regexp.Compile(args[1])
+	if err != nil {
+		return err
+	}
+	file := "stdout"
+	if len(args) > 2 {
+		file = args[2]
+	}
+	if got := len(re.FindAllString(ts.ReadFile(file), -1)); got != want {
+		return fmt.Errorf("%q stands %d times in %s, want %d", args[1], got, file, want)
+	}
+	return nil
+}
+
+func (s *story) journal(ts *testscript.TestScript, args []string) error {
+	es, err := s.a.Journal(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, e := range es {
+		line := e.Actor + " " + e.Verb
+		for _, part := range []string{string(e.About), string(e.Purpose), strings.Join(e.Why, ",")} {
+			if part != "" {
+				line += " " + part
+			}
+		}
+		fmt.Fprintln(ts.Stdout(), line)
+	}
+	return nil
+}
+
+// peer is a system outside the house.
+type peer struct {
+	server *httptest.Server
+	dir    string
+	mu     sync.Mutex
+	how    string
+	took   []json.RawMessage
+	keys   map[string]bool
+}
+
+func (s *story) receiver(ts *testscript.TestScript, args []string) error {
+	how := "ok"
+	if len(args) > 1 {
+		how = args[1]
+	}
+	if p := s.peers[args[0]]; p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.how = how
+		return nil
+	}
+	p := &peer{how: how, keys: map[string]bool{}}
+	p.server = httptest.NewServer(p)
+	s.peers[args[0]] = p
+	s.setenv(ts, args[0], p.server.URL)
+	return nil
+}
+
+func (s *story) setenv(ts *testscript.TestScript, name, value string) {
+	s.env[name+"_URL"] = value
+	ts.Setenv(name+"_URL", value)
+}
+
+func (s *story) folder(ts *testscript.TestScript, args []string) error {
+	p := &peer{dir: ts.MkAbs("folder-" + args[0])}
+	s.peers[args[0]] = p
+	s.setenv(ts, args[0], "file://"+p.dir)
+	return os.MkdirAll(p.dir, 0o755)
+}
+
+// ServeHTTP takes a record once for each Idempotency-Key or path.
+func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.how == "down" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if p.how == "refuse" {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"message":"we do not know this kind of thing"}`)
+		return
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if r.Method == http.MethodPut {
+		key = r.URL.Path + string(body)
+	}
+	if key == "" || !p.keys[key] {
+		p.keys[key] = true
+		p.took = append(p.took, body)
+	}
+	if p.how == "vanish" {
+		if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (s *story) received(ts *testscript.TestScript, args []string) error {
+	p := s.peers[args[0]]
+	if p == nil {
+		return fmt.Errorf("no receiver %s", args[0])
+	}
+	if p.dir != "" {
+		return fs.WalkDir(os.DirFS(p.dir), ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := os.ReadFile(filepath.Join(p.dir, name))
+			fmt.Fprintf(ts.Stdout(), "%s", b)
+			return err
+		})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.took {
+		fmt.Fprintf(ts.Stdout(), "%s\n", b)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+// Package measure counts what was done, by day. It counts the journal, so the
+// figures on the front page and what can be proved are the same.
+package measure
+
+import (
+	"context"
+	"embed"
+	"time"
+
+	"github.com/reeve-civic/reeve/internal/kernel/journal"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
+)
+
+// Migrations are the room's tables.
+//
+//go:embed *.sql
+var Migrations embed.FS
+
+// batch is how many entries are counted in one transaction.
+const batch = 5000
+
+// Counter counts journal entries by verb and civil day.
+type Counter struct {
+	DB      *store.DB
+	Journal *journal.Journal
+	Zone    *time.Location
+}
+
+// Step counts the entries that are new and reports how many they were.
+func (c *Counter) Step(ctx context.Context) (did int, err error) {
+	var next int64
+	err = c.DB.View(ctx, func(tx *store.Tx) error {
+		next, err = cursor(tx)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	es, err := c.Journal.Read(ctx, next, batch)
+	if err != nil || len(es) == 0 {
+		return 0, err
+	}
+	type cell struct{ day, verb string }
+	counts := map[cell]int64{}
+	for _, e := range es {
+		counts[cell{e.At.In(c.Zone).Format(time.DateOnly), e.Verb}]++
+	}
+	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		if now, err := cursor(tx); err != nil || now != next {
+			return err // another process counted them
+		}
+		for k, n := range counts {
+			if err := add(tx, k.day, k.verb, n); err != nil {
+				return err
+			}
+		}
+		return setCursor(tx, next+int64(len(es)))
+	})
+	return len(es), err
+}
+
+// On returns the counts by verb of the civil day of t.
+func (c *Counter) On(ctx context.Context, t time.Time) (counts map[string]int64, err error) {
+	err = c.DB.View(ctx, func(tx *store.Tx) error {
+		counts, err = onDay(tx, t.In(c.Zone).Format(time.DateOnly))
+		return err
+	})
+	return counts, err
+}
