@@ -1,5 +1,5 @@
 create table delivery_pack (
-  pack bigint not null primary key,
+  pack {{id}},
   flow text not null,
   iface text not null,
   again integer not null,
@@ -14,7 +14,7 @@ create table delivery_pack (
 create index delivery_pack_flow on delivery_pack (flow, again, last);
 create index delivery_pack_owed on delivery_pack (flow, pack) where owed > 0;
 create table delivery_body (
-  pack bigint not null primary key,
+  pack {{id}},
   body {{blob}} not null
 );
 create table delivery_again (

@@ -1,0 +1,672 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/internal/exchange/iface"
+	"github.com/reeve-civic/reeve/internal/kernel/journal"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
+)
+
+// look is how long Step waits for lanes before it reports that they still run.
+const look = 50 * time.Millisecond
+
+// Step starts a lane for every flow that owes something that is due, waits a
+// moment for any to finish, and reports how much was done or is going on; 0 when
+// nothing is left to do now. When ctx ends it waits for all lanes: what was begun
+// is finished. Call it from one goroutine.
+func (d *Desk) Step(ctx context.Context) (int, error) {
+	if ctx.Err() == nil {
+		if err := d.start(ctx); err != nil {
+			return 0, err
+		}
+	}
+	did := 0
+	timer := time.NewTimer(look)
+	defer timer.Stop()
+	for {
+		d.mu.Lock()
+		running := d.running
+		d.mu.Unlock()
+		if running == 0 {
+			return did, nil
+		}
+		expired := timer.C
+		if ctx.Err() != nil {
+			expired = nil
+		}
+		select {
+		case ln := <-d.finished:
+			d.mu.Lock()
+			ln.running = false
+			d.running--
+			did += ln.did
+			running = d.running
+			d.mu.Unlock()
+			if ctx.Err() == nil {
+				return did + running, nil
+			}
+		case <-expired:
+			return did + running, nil
+		}
+	}
+}
+
+func (d *Desk) start(ctx context.Context) error {
+	var all []owing
+	if err := d.o.DB.View(ctx, func(tx *store.Tx) (err error) {
+		all, err = owingFlows(tx)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := d.noteHeld(ctx, all); err != nil {
+		return err
+	}
+	now := d.o.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range all {
+		l := d.lines[o.flow]
+		if l == nil || l.Interface != o.iface {
+			continue
+		}
+		ln := d.lanes[o.flow]
+		if ln == nil {
+			ln = &lane{flow: o.flow}
+			d.lanes[o.flow] = ln
+		}
+		if ln.running || now.Before(ln.next) {
+			continue
+		}
+		ln.running, ln.did = true, 0
+		d.running++
+		go func() {
+			if err := d.run(ctx, ln, l); err != nil {
+				d.wait(ln, "something went wrong here; see the log", 0)
+				d.o.Log.Error("delivery failed", "flow", ln.flow, "error", err)
+			}
+			d.finished <- ln
+		}()
+	}
+	return nil
+}
+
+// noteHeld journals, once, that what a removed flow owes is held, and that it goes
+// on when the flow is there again.
+func (d *Desk) noteHeld(ctx context.Context, all []owing) error {
+	type note struct {
+		flow string
+		held bool
+	}
+	var notes []note
+	d.mu.Lock()
+	for _, o := range all {
+		l := d.lines[o.flow]
+		if held := l == nil || l.Interface != o.iface; held != d.held[o.flow] {
+			notes = append(notes, note{o.flow, held})
+		}
+	}
+	d.mu.Unlock()
+	for _, n := range notes {
+		err := d.o.DB.Update(ctx, func(tx *store.Tx) error {
+			t, err := readTotal(tx, n.flow)
+			if err != nil || t.held == n.held {
+				return err
+			}
+			verb := "holding"
+			if !n.held {
+				verb = "resumed"
+			}
+			if _, err := d.o.Journal.Append(tx, journal.Entry{At: tx.Now, Actor: "delivery", Verb: verb, About: reeve.Ref("flow/" + n.flow)}); err != nil {
+				return err
+			}
+			return setHeld(tx, n.flow, n.held)
+		})
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		d.held[n.flow] = n.held
+		d.mu.Unlock()
+	}
+	return nil
+}
+
+// wait puts the lane off. After is what the receiver asked for, 0 for nothing.
+func (d *Desk) wait(ln *lane, why string, after time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ln.fails++
+	ln.why, ln.next = why, d.o.Now().Add(max(after, backoff(ln.fails)))
+}
+
+func (d *Desk) well(ln *lane) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ln.fails, ln.why, ln.next = 0, "", time.Time{}
+}
+
+// hold says why the lane rests without its having failed; it looks again soon.
+func (d *Desk) hold(ln *lane, why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ln.why, ln.next = why, d.o.Now().Add(time.Second)
+}
+
+// ref is one item of a loaded pack.
+type ref struct {
+	p *pack
+	i int
+}
+
+func (r ref) item() *Item       { return &r.p.items[r.i] }
+func (r ref) state() *itemState { return &r.p.states[r.i] }
+
+// run delivers what a flow owes until nothing is left, the receiver cannot take
+// more, or ctx ends.
+func (d *Desk) run(ctx context.Context, ln *lane, l *Line) error {
+	var packs []*pack
+	for ctx.Err() == nil {
+		if d.line(l.Flow) != l {
+			return nil // the definitions changed
+		}
+		s, err := d.sinkOf(ln, l)
+		if err != nil {
+			d.wait(ln, reeve.Message(err), 0)
+			return nil
+		}
+		if len(packs) < Ahead || l.Ordered { // strict: the last round may have blocked a key
+			if packs, err = d.load(ctx, l, packs); err != nil {
+				return err
+			}
+		}
+		if len(packs) == 0 {
+			return nil
+		}
+		now, why := d.sendable(l, packs)
+		if len(now) == 0 {
+			d.hold(ln, why)
+			return nil
+		}
+		if err := d.recover(ctx, s, l, now); err != nil {
+			return err
+		}
+		n, more, err := d.round(ctx, ln, s, owedOf(now))
+		if ln.did += n; err != nil || !more {
+			return err
+		}
+		packs = owedOf(packs)
+	}
+	return nil
+}
+
+// sendable is the packs that the agreements allow at this moment; where order is
+// strict, those before the first that they do not.
+func (d *Desk) sendable(l *Line, packs []*pack) (out []*pack, why string) {
+	for _, p := range packs {
+		w := d.allowed(p.terms)
+		if w == "" {
+			out = append(out, p)
+			continue
+		}
+		if why = w; l.Ordered {
+			break
+		}
+	}
+	return out, why
+}
+
+func owedOf(packs []*pack) (out []*pack) {
+	for _, p := range packs {
+		if p.owed() > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// load reads further packs that are owed, with their bodies, and takes out of
+// them what waits behind an earlier record of its key.
+func (d *Desk) load(ctx context.Context, l *Line, have []*pack) ([]*pack, error) {
+	loaded := map[int64]*pack{}
+	for _, p := range have {
+		loaded[p.id] = p
+	}
+	var blocks map[string]block
+	var packs []*pack
+	err := d.o.DB.View(ctx, func(tx *store.Tx) error {
+		owed, err := owedPacks(tx, l.Flow, l.Interface, Ahead)
+		if err != nil {
+			return err
+		}
+		for _, p := range owed {
+			if known := loaded[p.id]; known != nil {
+				packs = append(packs, known)
+				continue
+			}
+			if err := d.loadItems(tx, p); err != nil {
+				return err
+			}
+			packs = append(packs, p)
+		}
+		if l.Ordered {
+			blocks, err = readBlocks(tx, l.Flow)
+		}
+		return err
+	})
+	if err != nil || len(blocks) == 0 {
+		return packs, err
+	}
+	var set []ref
+	for _, p := range packs {
+		for i := range p.items {
+			it := &p.items[i]
+			if b, ok := blocks[d.hash(it.Key)]; ok && it.Key != "" && p.states[i].State == Waiting && b.n < it.N && !it.Ahead {
+				set = append(set, ref{p, i})
+			}
+		}
+	}
+	return owedOf(packs), d.settle(ctx, l, set, func(tx *store.Tx, c *change) error {
+		for _, r := range set {
+			if err := c.behind(tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// recover deals with attempts whose end this program did not live to see.
+func (d *Desk) recover(ctx context.Context, s *sink, l *Line, packs []*pack) error {
+	var trying []ref
+	for _, p := range packs {
+		for i := range p.states {
+			if p.states[i].State == Trying {
+				trying = append(trying, ref{p, i})
+			}
+		}
+	}
+	if len(trying) == 0 || s.repeat() == "lookup" { // round asks before it sends
+		return nil
+	}
+	return d.settle(ctx, l, trying, func(tx *store.Tx, c *change) error {
+		for _, r := range trying {
+			if s.repeat() != "none" {
+				c.set(r, Waiting) // the interface recognises repeats now
+				continue
+			}
+			if err := c.unsure(tx, r, "Reeve stopped while it was sending this"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pick chooses the items of the next call, in order. Where order is strict, an
+// item that comes behind one of its key that is not in the call is left; those
+// in the call are kept in order by the sink.
+func pick(packs []*pack, limit int) (out []ref) {
+	for _, p := range packs {
+		for i := range p.states {
+			if !p.states[i].State.owed() {
+				continue
+			}
+			if out = append(out, ref{p, i}); len(out) == limit {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// round makes one call. more tells whether to go on at once.
+func (d *Desk) round(ctx context.Context, ln *lane, s *sink, packs []*pack) (did int, more bool, err error) {
+	if len(packs) == 0 {
+		return 0, true, nil
+	}
+	switch s.target.Kind {
+	case iface.Internal:
+		return d.hand(ctx, ln, s, packs)
+	case iface.Folder:
+		rs := pick(packs[:1], len(packs[0].states))
+		w, err := s.whole(packs[0])
+		if err != nil {
+			return 0, false, err
+		}
+		return d.send(ctx, ln, s, w, rs)
+	}
+	return d.send(ctx, ln, s, s.http, pick(packs, s.perCall()))
+}
+
+func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, rs []ref) (int, bool, error) {
+	unknown := map[int]bool{} // begun before, with an end that is not known
+	if s.repeat() == "none" || s.repeat() == "lookup" {
+		for i, r := range rs {
+			unknown[i] = r.state().State == Trying
+		}
+		if err := d.attempting(ctx, s, rs); err != nil {
+			return 0, false, err
+		}
+	}
+	results := make([]connector.Result, len(rs))
+	failed := map[string]bool{} // keys of which one could not be looked up
+	var items []connector.Item
+	var at []int
+	for i, r := range rs {
+		it := connItem(r)
+		switch {
+		case it.Key != "" && failed[it.Key] && s.line.Ordered:
+			continue
+		case unknown[i]:
+			has, err := s.http.Lookup(ctx, it)
+			if err != nil {
+				failed[it.Key] = true
+				results[i] = connector.Result{Outcome: connector.Unclear, Message: err.Error()}
+				continue
+			}
+			if has {
+				results[i] = connector.Result{Outcome: connector.Delivered}
+				continue
+			}
+		}
+		items, at = append(items, it), append(at, i)
+	}
+	for i, r := range to.Send(ctx, items) {
+		results[at[i]] = r
+	}
+	return d.outcomes(ctx, ln, s, rs, results)
+}
+
+func connItem(r ref) connector.Item {
+	it := r.item()
+	return connector.Item{ID: string(it.Record), Key: it.Key, Body: it.Body}
+}
+
+// attempting writes down that an attempt begins, before it does.
+func (d *Desk) attempting(ctx context.Context, s *sink, rs []ref) error {
+	return d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
+		for _, r := range rs {
+			if r.state().State == Waiting {
+				c.set(r, Trying)
+			}
+			if s.repeat() == "none" {
+				c.entry(r, "attempting")
+			}
+		}
+		return nil
+	})
+}
+
+// outcomes settles what a call said of its items.
+func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, results []connector.Result) (did int, more bool, err error) {
+	var delivered, failed int
+	var after time.Duration
+	why := ""
+	for _, res := range results {
+		switch res.Outcome {
+		case connector.Delivered, connector.Refused:
+			delivered++
+		case connector.Later, connector.Unclear:
+			failed++
+			why, after = res.Message, max(after, res.RetryAfter)
+		}
+	}
+	err = d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
+		for i, r := range rs {
+			if err := c.outcome(tx, s, r, results[i], delivered > 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	for i := range results {
+		d.o.Count(s.line.Flow, results[i].Outcome.String(), 1)
+	}
+	unsure := failed > 0 && s.repeat() == "none"
+	switch {
+	case delivered > 0 && after == 0:
+		d.well(ln)
+		return delivered, true, nil
+	case failed > 0:
+		if delivered > 0 {
+			d.well(ln)
+		}
+		d.wait(ln, why, after)
+		if unsure {
+			delivered++ // something was settled: it is uncertain now
+		}
+		return delivered, false, nil
+	}
+	return delivered, false, nil // nothing was tried: ctx ended
+}
+
+// hand gives items to a part of this program, in the transaction that settles them.
+func (d *Desk) hand(ctx context.Context, ln *lane, s *sink, packs []*pack) (int, bool, error) {
+	limit := len(packs[0].states)
+	if ln.chunk > 0 {
+		limit = ln.chunk
+	}
+	rs := pick(packs[:1], limit)
+	ds := make([]reeve.Delivered, len(rs))
+	for i, r := range rs {
+		it := r.item()
+		ds[i] = reeve.Delivered{Record: it.Record, N: it.N, Type: r.p.terms.Shape, Flow: s.line.Flow, Sender: it.Sender, At: it.At, Body: it.Body}
+	}
+	var refused map[int]string
+	err := d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) (err error) {
+		if refused, err = s.receiver.Receive(tx, ds); err != nil {
+			return &receiverError{err}
+		}
+		for i, r := range rs {
+			res := connector.Result{Outcome: connector.Delivered}
+			if m, bad := refused[i]; bad {
+				res = connector.Result{Outcome: connector.Refused, Message: m}
+			}
+			if err := c.outcome(tx, s, r, res, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	var re *receiverError
+	if errors.As(err, &re) {
+		d.o.Log.Warn("a receiver in this program failed", "flow", ln.flow, "items", len(rs), "error", re.error)
+		return d.handFailed(ctx, ln, s, rs)
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	d.o.Count(s.line.Flow, connector.Delivered.String(), len(rs)-len(refused))
+	if ln.chunk > 0 && ln.chunk < limitChunk {
+		ln.chunk *= 2
+	} else {
+		ln.chunk = 0
+	}
+	d.well(ln)
+	return len(rs), true, nil
+}
+
+const limitChunk = 512
+
+type receiverError struct{ error }
+
+// handFailed makes the next call smaller, until the one item that fails is alone;
+// that one is tried again a few times, then parked, so that it is in nobody's way.
+func (d *Desk) handFailed(ctx context.Context, ln *lane, s *sink, rs []ref) (int, bool, error) {
+	if len(rs) > 1 {
+		ln.chunk = len(rs) / 2
+		return 0, true, nil
+	}
+	res := connector.Result{Outcome: connector.Later, Message: "this part of Reeve failed on it"}
+	if err := d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
+		return c.outcome(tx, s, rs[0], res, true)
+	}); err != nil {
+		return 0, false, err
+	}
+	d.wait(ln, "a part of Reeve fails on a record; see the log", 0)
+	return 0, false, nil
+}
+
+// change gathers what one transaction does to items, and is applied to the packs
+// in memory only once it is committed.
+type change struct {
+	d         *Desk
+	l         *Line
+	now       time.Time
+	states    map[ref]itemState
+	entries   []journal.Entry
+	delivered int
+	parked    int
+}
+
+// settle changes items in one transaction: all of it, or nothing.
+func (d *Desk) settle(ctx context.Context, l *Line, rs []ref, fn func(tx *store.Tx, c *change) error) error {
+	if len(rs) == 0 {
+		return nil
+	}
+	var done *change
+	err := d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		c := &change{d: d, l: l, now: tx.Now, states: map[ref]itemState{}}
+		if err := fn(tx, c); err != nil {
+			return err
+		}
+		if len(c.entries) > 0 {
+			if _, err := d.o.Journal.Append(tx, c.entries...); err != nil {
+				return err
+			}
+		}
+		if c.delivered > 0 || c.parked > 0 {
+			if err := addTotal(tx, l.Flow, c.delivered, c.parked); err != nil {
+				return err
+			}
+		}
+		packs := map[*pack]*pack{}
+		for r, st := range c.states {
+			if packs[r.p] == nil {
+				copy := *r.p
+				copy.states = append([]itemState(nil), r.p.states...)
+				packs[r.p] = &copy
+			}
+			packs[r.p].states[r.i] = st
+		}
+		for _, p := range packs {
+			if err := saveStates(tx, p); err != nil {
+				return err
+			}
+		}
+		done = c
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for r, st := range done.states {
+		r.p.states[r.i] = st
+	}
+	return nil
+}
+
+func (c *change) current(r ref) itemState {
+	if st, ok := c.states[r]; ok {
+		return st
+	}
+	return *r.state()
+}
+
+func (c *change) set(r ref, to State) {
+	if st := c.current(r); st.State != to {
+		c.states[r] = r.p.changed(st, to, c.now)
+	}
+}
+
+// entry journals something about an item.
+func (c *change) entry(r ref, verb string, why ...string) {
+	it, t := r.item(), &r.p.terms
+	c.entries = append(c.entries, journal.Entry{At: c.now, Actor: "flow/" + c.l.Flow, Verb: verb, About: reeve.Ref("record/" + string(it.Record)),
+		Purpose: t.Purpose, Set: t.Set, Why: append([]string{t.Agreement, t.To, c.l.Interface}, why...), Digest: it.Digest})
+}
+
+// outcome settles one item as the interface's way with repeats wants it.
+func (c *change) outcome(tx *store.Tx, s *sink, r ref, res connector.Result, others bool) error {
+	repeat := s.repeat()
+	switch res.Outcome {
+	case connector.Delivered:
+		c.set(r, Delivered)
+		c.delivered++
+		c.entry(r, "delivered")
+		return nil
+	case connector.Refused:
+		return c.refused(tx, r, res.Message)
+	case connector.Untried:
+		if repeat == "none" {
+			c.set(r, Waiting)
+		}
+		return nil // lookup: it stays Trying, and is asked about first
+	case connector.Unclear:
+		if repeat == "none" {
+			return c.unsure(tx, r, res.Message)
+		}
+	}
+	st := c.current(r)
+	if others && st.Tries < 255 {
+		st.Tries++
+	}
+	if repeat == "none" || repeat == "lookup" && res.Outcome == connector.Later {
+		st.State = Waiting
+	}
+	c.states[r] = st
+	limit := uint8(maxTries)
+	if s.receiver != nil {
+		limit = maxTriesHere
+	}
+	if others && st.Tries >= limit {
+		return c.refused(tx, r, "the receiver failed on this record again and again while it took others: "+res.Message)
+	}
+	return nil
+}
+
+func (c *change) refused(tx *store.Tx, r ref, message string) error {
+	it := r.item()
+	c.set(r, Parked)
+	c.parked++
+	c.entry(r, "parked", "receiver")
+	err := c.d.o.Park(tx, Refusal{Flow: c.l.Flow, Interface: c.l.Interface, N: it.N, Record: it.Record,
+		Problems: []reeve.Problem{{Message: "refused by the receiver: " + message}}})
+	if err != nil {
+		return err
+	}
+	return c.block(tx, r, "was refused by the receiver")
+}
+
+func (c *change) unsure(tx *store.Tx, r ref, why string) error {
+	it := r.item()
+	c.set(r, Uncertain)
+	c.entry(r, "uncertain")
+	if err := insertUnsure(tx, Unsure{Flow: c.l.Flow, N: it.N, Record: it.Record, At: c.now, Why: why, pack: r.p.id}); err != nil {
+		return err
+	}
+	return c.block(tx, r, "is uncertain: nobody knows whether it arrived")
+}
+
+func (c *change) block(tx *store.Tx, r ref, why string) error {
+	if !c.l.Ordered {
+		return nil
+	}
+	it := r.item()
+	return c.d.Block(tx, c.l.Flow, it.Key, it.N, it.Record, why)
+}
+
+func (c *change) behind(tx *store.Tx, r ref) error {
+	it := r.item()
+	c.set(r, Behind)
+	return insertBehind(tx, c.l.Flow, c.d.hash(it.Key), it.N, it.Record)
+}
