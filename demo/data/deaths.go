@@ -84,7 +84,7 @@ func entry(p Patient, died, registered time.Time, n int) Death {
 		Registration: fmt.Sprintf("ASH-%04d-%04d", registered.Year(), n),
 		Status:       Registered,
 		RegisteredOn: registered.Format(day),
-		District:     "Ashcombe and Northam",
+		District:     "Ashcombe and Thornford",
 		DateOfDeath:  died.Format(day),
 		Deceased:     Deceased{Name: p.Name, DateOfBirth: p.Born, Sex: p.Sex, Address: p.Address},
 	}
