@@ -7,8 +7,6 @@
 //   - libraries: reads CSV files from a folder, each name once.
 //   - planning back office: one time in seven it takes a case and dies before it
 //     answers; knows an Idempotency-Key.
-//   - GOV.UK Notify: takes messages, tells their status; does not know a repeat, and
-//     one time in fifteen it takes a message and dies before it answers.
 //
 // What a system has taken is kept in memory and in an append-only file in its
 // folder. GET /received answers with it as a JSON array, one item an effect;
@@ -59,9 +57,9 @@ type Town struct {
 	ledgers map[string]*ledger
 }
 
-// Env is the environment that the definitions' interfaces ask for, and NOTIFY_KEY.
+// Env is the environment that the definitions' interfaces ask for.
 func (t *Town) Env() map[string]string {
-	env := map[string]string{"NOTIFY_KEY": NotifyKey}
+	env := map[string]string{}
 	for _, s := range t.Systems {
 		env[s.Env] = s.Address
 	}
@@ -103,7 +101,6 @@ func Start(ctx context.Context, o Options) (*Town, error) {
 		{"sys-electoral-register", "ELECTORAL_REGISTER_URL", electoralRegister},
 		{"sys-planning-back-office", "PLANNING_BACK_OFFICE_URL", planningBackOffice},
 		{"sys-libraries", "LIBRARIES_DIR", nil},
-		{"sys-notify", "REEVE_NOTIFY_URL", govukNotify},
 	} {
 		l, err := openLedger(filepath.Join(o.Dir, s.id+".ndjson"))
 		if err != nil {

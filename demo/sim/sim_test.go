@@ -1,9 +1,6 @@
 package sim
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -205,48 +202,5 @@ func TestTheFolderIsGivenAsAURL(t *testing.T) {
 	}
 	if _, err := os.Stat(u.Path); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestNotifyTakesFindsAndTells(t *testing.T) {
-	town := start(t, t.TempDir())
-	base := town.address("sys-notify")
-	ask := func(method, path, body string, v any) int {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		head := base64.RawURLEncoding.EncodeToString([]byte(`{"typ":"JWT","alg":"HS256"}`)) + "." +
-			base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"`+NotifyKey[5:41]+`","iat":1}`))
-		mac := hmac.New(sha256.New, []byte(NotifyKey[42:]))
-		mac.Write([]byte(head))
-		r.Header.Set("Authorization", "Bearer "+head+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if err := json.NewDecoder(res.Body).Decode(v); err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode
-	}
-	var made struct{ ID string }
-	if code := ask("POST", "/v2/notifications/email", `{"template_id":"x","reference":"m-1","email_address":"a@example.org","personalisation":{}}`, &made); code != 201 || made.ID == "" {
-		t.Fatalf("%d %+v", code, made)
-	}
-	var found struct{ Notifications []struct{ ID, Status string } }
-	if code := ask("GET", "/v2/notifications?reference=m-1&template_type=email", "", &found); code != 200 || len(found.Notifications) != 1 || found.Notifications[0].ID != made.ID {
-		t.Errorf("%d %+v", code, found)
-	}
-	var status struct{ Status string }
-	for _, want := range []string{"sending", "delivered"} {
-		if code := ask("GET", "/v2/notifications/"+made.ID, "", &status); code != 200 || status.Status != want {
-			t.Errorf("%d %+v, want %s", code, status, want)
-		}
-	}
-	if code, err := send(t, "GET", base+"/v2/notifications", "", ""); err != nil || code != http.StatusForbidden {
-		t.Errorf("without a token: %d %v", code, err)
 	}
 }
