@@ -31,11 +31,11 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 )
 
-// Options are what a Mux needs. Policy is required.
+// Options are what a Mux needs.
 type Options struct {
-	Policy         *policy.Engine
+	Policy         *policy.Engine   // required
 	Log            *slog.Logger     // nil: slog.Default
-	Now            func() time.Time // nil: time.Now
+	Now            func() time.Time // required
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-* and X-Request-Id are believed
 	Secure         bool             // served over TLS: HSTS, Secure cookies
 	Body           string           // the public body's name, "Ashcombe Borough Council"
@@ -93,14 +93,11 @@ type Mux struct {
 
 // New returns an empty Mux.
 func New(o Options) *Mux {
-	if o.Policy == nil {
-		panic("web: no policy")
+	if o.Policy == nil || o.Now == nil {
+		panic("web: Options need a Policy and a Now")
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC

@@ -29,10 +29,3 @@ func sentence(s string) string {
 	}
 	return s
 }
-
-func when(cond bool, s string) string {
-	if cond {
-		return s
-	}
-	return ""
-}
