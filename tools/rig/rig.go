@@ -59,12 +59,13 @@ func Build(ctx context.Context, command, dir string) (string, error) {
 	return out, nil
 }
 
-// Reeve is `reeve serve` on one data folder. It may be started and killed again
-// and again.
+// Reeve is `reeve serve` (or `reeve demo`, where there are no definitions) on one
+// data folder. It may be started and killed again and again.
 type Reeve struct {
 	Bin         string
 	Data        string            // data folder
-	Definitions string            // folder of definitions
+	Definitions string            // folder of definitions; "" runs the demo
+	Args        []string          // more arguments
 	Database    string            // postgres://… or "" for SQLite in the data folder
 	Env         map[string]string // what the definitions' env: addresses ask for
 	Wrap        []string          // a command that runs the program, such as strace -f -o FILE
@@ -80,7 +81,13 @@ type Reeve struct {
 
 // Start starts the program and returns when it says that it is ready.
 func (r *Reeve) Start(ctx context.Context) error {
-	args := append(append([]string{}, r.Wrap...), r.Bin, "serve", "--listen", "127.0.0.1:0", "--data", r.Data, "--definitions", r.Definitions)
+	args := append(append([]string{}, r.Wrap...), r.Bin)
+	if r.Definitions == "" {
+		args = append(args, "demo")
+	} else {
+		args = append(args, "serve", "--definitions", r.Definitions)
+	}
+	args = append(append(args, "--listen", "127.0.0.1:0", "--data", r.Data), r.Args...)
 	if r.Database != "" {
 		args = append(args, "--database", r.Database)
 	}
@@ -204,7 +211,7 @@ func (r *Reeve) Memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
-// tail keeps the last 64 kB of what is written to it.
+// tail keeps the last megabyte of what is written to it.
 type tail struct {
 	mu sync.Mutex
 	b  []byte
@@ -214,8 +221,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.b = append(t.b, p...)
-	if len(t.b) > 64<<10 {
-		t.b = append([]byte{}, t.b[len(t.b)-64<<10:]...)
+	if len(t.b) > 1<<20 {
+		t.b = append([]byte{}, t.b[len(t.b)-1<<20:]...)
 	}
 	return len(p), nil
 }

@@ -193,12 +193,8 @@ func signIn(base, link string) ([]*http.Cookie, error) {
 		}
 		_ = again.Body.Close()
 	}
+	site.Path = "/staff/"
 	cookies := jar.Cookies(site)
-	for _, path := range []string{"/staff/"} {
-		at := *site
-		at.Path = path
-		cookies = append(cookies, jar.Cookies(&at)...)
-	}
 	if len(cookies) == 0 {
 		return nil, errors.New("the link gave no session")
 	}
