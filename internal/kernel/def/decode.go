@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/kernel/rules"
 )
 
 // decoder reads one object's spec. It goes on after a problem.
@@ -79,7 +80,7 @@ func (d *decoder) value(n *node, s *shape, f *field, v reflect.Value, path strin
 	case classShape:
 		c, err := reeve.ParseClass(n.text)
 		if n.kind != isText || err != nil {
-			d.problem(n, "%s is %s, which is not a class%s", path, d.what(n), didYouMean(n.text, []string{"public", "internal", "confidential", "restricted"}))
+			d.problem(n, "%s is %s, which is not a class%s", path, d.what(n), rules.DidYouMean(n.text, []string{"public", "internal", "confidential", "restricted"}))
 			return
 		}
 		v.Set(reflect.ValueOf(c))
@@ -152,7 +153,7 @@ func (d *decoder) fields(n *node, s *shape, v reflect.Value, path string) {
 	for _, k := range n.keys {
 		f := s.byName[k.name]
 		if f == nil {
-			d.problemAt(k, "%s has no field %q%s", path, k.name, didYouMean(k.name, s.names()))
+			d.problemAt(k, "%s has no field %q%s", path, k.name, rules.DidYouMean(k.name, s.names()))
 			continue
 		}
 		d.value(k.val, f.shape, f, v.FieldByIndex(f.index), path+"."+f.name, false)
@@ -283,7 +284,7 @@ func (d *decoder) text(n *node, f *field, v reflect.Value, path string, inner bo
 		d.bounds(n, f, float64(utf8.RuneCountInString(n.text)), path, "characters")
 	}
 	if f.enum != nil && !contains(f.enum, n.text) {
-		d.problem(n, "%s is %s, which is not one of %s%s", path, d.what(n), orList(f.enum), onlyNearest(n.text, f.enum))
+		d.problem(n, "%s is %s, which is not one of %s%s", path, d.what(n), rules.OrList(f.enum), onlyNearest(n.text, f.enum))
 	}
 	if f.refs != nil {
 		d.refs = append(d.refs, reference{path, n, f.refs, n.text, f.acyclic && !inner, v.SetString})
@@ -297,7 +298,7 @@ func (d *decoder) text(n *node, f *field, v reflect.Value, path string, inner bo
 }
 
 func onlyNearest(s string, names []string) string {
-	if n := nearest(s, names); n != "" {
+	if n := rules.Nearest(s, names); n != "" {
 		return ": did you mean " + n + "?"
 	}
 	return ""

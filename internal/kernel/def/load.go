@@ -312,16 +312,16 @@ func (l *loader) resolve(o *loaded, r *reference, ids map[string]map[string]*loa
 		names = append(names, slices.Collect(maps.Keys(ids[l.canonical(kind)]))...)
 	}
 	slices.Sort(names)
-	hint := didYouMean(r.id, names)
+	hint := rules.DidYouMean(r.id, names)
 	if hint == "" {
 		hint = ": define it, or name one that is"
 	}
 	for kind, m := range ids {
 		if m[r.id] != nil && !contains(r.kinds, kind) {
-			hint = fmt.Sprintf(": %s is %s, and this must be %s", r.id, article(kind), article(orList(r.kinds)))
+			hint = fmt.Sprintf(": %s is %s, and this must be %s", r.id, article(kind), article(rules.OrList(r.kinds)))
 		}
 	}
-	o.d.problem(r.node, "%s: there is no %s %q%s", r.path, orList(r.kinds), r.id, hint)
+	o.d.problem(r.node, "%s: there is no %s %q%s", r.path, rules.OrList(r.kinds), r.id, hint)
 	return nil
 }
 
@@ -440,7 +440,7 @@ func (l *loader) object(file string, root *node, source []string) {
 		case k.name == "status":
 			d.problemAt(k, "status is worked out by the program and never written: remove it")
 		case !contains(envelope, k.name):
-			d.problemAt(k, "a definition has no field %q%s", k.name, didYouMean(k.name, envelope))
+			d.problemAt(k, "a definition has no field %q%s", k.name, rules.DidYouMean(k.name, envelope))
 		}
 	}
 	if k := root.get("apiVersion"); k == nil {
@@ -450,9 +450,9 @@ func (l *loader) object(file string, root *node, source []string) {
 	}
 	kind := -1
 	if k := root.get("kind"); k == nil {
-		d.problem(root, "kind is missing%s", didYouMean("", l.reg.names()))
+		d.problem(root, "kind is missing%s", rules.DidYouMean("", l.reg.names()))
 	} else if i, ok := l.reg.byName[k.val.text]; !ok || k.val.kind != isText {
-		d.problem(k.val, "there is no kind %s%s", d.what(k.val), didYouMean(k.val.text, l.reg.names()))
+		d.problem(k.val, "there is no kind %s%s", d.what(k.val), rules.DidYouMean(k.val.text, l.reg.names()))
 	} else {
 		kind, o.Kind = i, l.reg.kinds[i].Name
 	}

@@ -162,3 +162,6 @@ func (d *Day) UnmarshalText(b []byte) (err error) {
 	*d, err = ParseDay(string(b))
 	return err
 }
+
+// Weekday is 1 for Monday to 7 for Sunday.
+func (d Day) Weekday() int { return (int(d.Time(time.UTC).Weekday())+6)%7 + 1 }

@@ -9,16 +9,18 @@
 // bounded, when compiling and when running. An error names the place in the
 // definition and the path of the input, never the input's value.
 //
+// Beside CEL's own functions and macros there are date("2026-01-31"), days(n),
+// weeks(n), months(n), years(n), d.year(), d.month(), d.day(), d.weekday() (1 is
+// Monday), age(birth, on) and pounds(12.50). Dates compare, date + days(7) is a date and
+// date - date the number of days. A date in JSON is text: write date(record.dateOfBirth).
+//
 // What not to assume. Money is integer minor units: pounds(12) is 1200. A number
 // without a fraction is an int whatever wrote it (5, 5.0), any other a double; the
 // two compare, and mixed arithmetic needs double(x). Dates are civil dates: see
 // [Day]. null cannot be compared with; use has().
 package rules
 
-import (
-	"context"
-	"fmt"
-)
+import "fmt"
 
 // Pos is a place in a definition: the line and column, from 1, of the first
 // character of an expression. The column counts characters.
@@ -91,33 +93,3 @@ type Result struct {
 	// "household.income". Only for Unknown.
 	Missing []string
 }
-
-// Env is a set of variables that expressions may use. It is safe for concurrent use.
-type Env struct{ vars []Var }
-
-// Program is a compiled expression. It is safe for concurrent use.
-type Program struct{ src string }
-
-// NewEnv returns an environment with these variables and the functions of this package.
-func NewEnv(vars ...Var) (*Env, error) { return &Env{vars: vars}, nil }
-
-// Compile compiles a predicate. The error is an [*Error].
-func (e *Env) Compile(src string, at Pos) (*Program, error) { return &Program{src: src}, nil }
-
-// CompileValue compiles an expression that may give any value. The error is an [*Error].
-func (e *Env) CompileValue(src string, at Pos) (*Program, error) { return &Program{src: src}, nil }
-
-// Source is the expression as written.
-func (p *Program) Source() string { return p.src }
-
-// Inputs are the paths that the expression reads, sorted: "household.income".
-func (p *Program) Inputs() []string { return nil }
-
-// Eval evaluates the expression over vars, which it does not change. A variable
-// that is absent or nil is unknown. The error is an [*Error].
-func (p *Program) Eval(ctx context.Context, vars map[string]any) (Result, error) {
-	return Result{Truth: Unknown}, nil
-}
-
-// Syntax checks that src can be read as an expression, without knowing its variables. The error is an [*Error].
-func Syntax(src string, at Pos) error { return nil }

@@ -1,12 +1,12 @@
-package def
+package rules
 
 import (
 	"sort"
 	"strings"
 )
 
-// nearest is the name most like s, or "" if none is like it.
-func nearest(s string, names []string) string {
+// Nearest is the name most like s, or "" if none is like it.
+func Nearest(s string, names []string) string {
 	best, at := "", min(len(s)/3+1, 4)
 	low := strings.ToLower(s)
 	for _, n := range names {
@@ -63,9 +63,9 @@ func distance(a, b string) int {
 	return one[len(b)]
 }
 
-// didYouMean ends a message: with the nearest name, or with all if there are few.
-func didYouMean(s string, names []string) string {
-	if n := nearest(s, names); n != "" {
+// DidYouMean ends a message: with the nearest name, or with all if there are few.
+func DidYouMean(s string, names []string) string {
+	if n := Nearest(s, names); n != "" {
 		return ": did you mean " + n + "?"
 	}
 	if len(names) == 0 {
@@ -74,13 +74,13 @@ func didYouMean(s string, names []string) string {
 	if len(names) <= 12 {
 		sorted := append([]string(nil), names...)
 		sort.Strings(sorted)
-		return ": use " + orList(sorted)
+		return ": use " + OrList(sorted)
 	}
 	return ""
 }
 
-// orList is "a", "a or b", "a, b or c".
-func orList(names []string) string {
+// OrList is "a", "a or b", "a, b or c".
+func OrList(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}
