@@ -18,7 +18,7 @@ type Broken struct {
 }
 
 // BrokenApplications makes five copies of applications, broken in five ways that
-// integrators meet: something missing, a word where a number belongs, a code that
+// integrators meet: something missing, a word where true or false belongs, a code that
 // is not in the list, a field that nobody knows, and a wrong shape altogether.
 // Each has an id of its own, so that it is another application and not a new
 // version of the one it was copied from.
@@ -30,8 +30,8 @@ func BrokenApplications(whole []json.RawMessage) ([]Broken, error) {
 	}{
 		{"the address to send answers to is missing", "/data/applicant/email", 4,
 			func(d map[string]any) { delete(at(d, "data", "applicant"), "email") }},
-		{"the fee is in words", "/data/application/fee/payable", 12,
-			func(d map[string]any) { at(d, "data", "application", "fee")["payable"] = "one hundred and twenty" }},
+		{"the declaration says yes in words", "/data/application/declaration/accurate", 12,
+			func(d map[string]any) { at(d, "data", "application", "declaration")["accurate"] = "yes" }},
 		{"the role of who fills in the form is not one of the list", "/data/user/role", 7,
 			func(d map[string]any) { at(d, "data", "user")["role"] = "neighbour" }},
 		{"there is a field that the standard does not have", "/data/property/squirrels", 2,
