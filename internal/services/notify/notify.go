@@ -269,6 +269,20 @@ func (d *Desk) cancel(tx *store.Tx, ms []Message, why string) error {
 	return nil
 }
 
+// Forget frees the Once key of a message that was cancelled before it went out,
+// so that it can be queued anew. It reports whether there was one.
+func (d *Desk) Forget(tx *store.Tx, once string) (bool, error) {
+	id, err := byOnce(tx, once)
+	if err != nil || id == "" {
+		return false, err
+	}
+	m, err := get(tx, id)
+	if err != nil || m.State != Cancelled || m.remote != "" {
+		return false, err
+	}
+	return true, setOnce(tx, id, id)
+}
+
 // Repoint makes the messages of one person those of another, after a merge.
 func (d *Desk) Repoint(tx *store.Tx, from, to reeve.PersonID) error { return repoint(tx, from, to) }
 

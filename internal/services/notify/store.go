@@ -60,6 +60,11 @@ func byOnce(tx *store.Tx, once string) (id string, err error) {
 	return id, err
 }
 
+func setOnce(tx *store.Tx, id, once string) error {
+	_, err := tx.Exec(`update message set once_key = ? where id = ?`, once, id)
+	return err
+}
+
 func get(tx *store.Tx, id string) (Message, error) {
 	m, err := scan(tx.QueryRow(`select `+columns+` from message where id = ?`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
