@@ -64,6 +64,11 @@ func explain(err error) answer {
 		err = reeve.E(reeve.TooLarge, "web.body", "the body is larger than %d bytes", tooLarge.Limit)
 		kind = reeve.TooLarge
 	}
+	var stopped *bodyError
+	if kind == reeve.Fault && errors.As(err, &stopped) {
+		err = reeve.E(reeve.Invalid, "web.body", "the body ended before it was whole")
+		kind = reeve.Invalid
+	}
 	a.status, a.detail = statuses[kind], reeve.Message(err)
 	if errors.As(err, &a.fail) && a.fail.Status != 0 {
 		a.status = a.fail.Status

@@ -41,6 +41,8 @@ type Options struct {
 	Body           string           // the public body's name, "Ashcombe Borough Council"
 	Zone           *time.Location   // the body's local time for pages; nil: UTC
 	Demo           string           // text of the banner on every page, "" for none
+	// Name is what the header calls whoever is signed in; nil: the actor's id.
+	Name func(context.Context, reeve.Actor) string
 	// Observe is called once for every request with the route's pattern
 	// ("POST /v1/records/{type}", or "none") for metrics.
 	Observe func(route string, status int, took time.Duration)
@@ -240,11 +242,12 @@ func (m *Mux) run(rt *route, x *exchange, w http.ResponseWriter, r *http.Request
 	if err := m.Decide(r.Context(), policy.Request{Action: rt.Action, Party: x.actor.Party}); err != nil {
 		return err
 	}
+	r.Body = requestBody{r.Body}
 	if rt.maxBody > 0 {
 		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
 		return rt.handler(w, r)
 	}
-	w, stop := keepAlive(w, r)
+	w, stop := keepAlive(w, r, StreamIdle)
 	defer stop()
 	return rt.handler(w, r)
 }

@@ -151,6 +151,9 @@ func (m *Mux) layoutData(r *http.Request, p Page) layoutData {
 	}
 	if actor.ID != "" && m.signOut[p.Area] != "" {
 		d.SignedIn, d.SignOut = actor.ID, m.signOut[p.Area]
+		if m.o.Name != nil {
+			d.SignedIn = m.o.Name(r.Context(), actor)
+		}
 	}
 	best := -1
 	for _, it := range m.nav[p.Area] {

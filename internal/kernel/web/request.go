@@ -130,16 +130,16 @@ func (w *response) Write(b []byte) (int, error) {
 var past = time.Unix(1, 0)
 
 // keepAlive takes the server's time limits off a stream and cuts it when nothing
-// moves in either direction for StreamIdle. stop ends the watch.
-func keepAlive(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, stop func()) {
+// moves in either direction for idle. stop ends the watch.
+func keepAlive(w http.ResponseWriter, r *http.Request, idle time.Duration) (_ http.ResponseWriter, stop func()) {
 	rc := http.NewResponseController(w)
 	// Both fail only on a writer without deadlines, such as a recorder in a test.
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Time{})
-	cut := &watchdog{idle: StreamIdle}
+	cut := &watchdog{idle: idle}
 	cut.timer = time.AfterFunc(cut.idle, func() {
-		_ = rc.SetReadDeadline(past)
-		_ = rc.SetWriteDeadline(past)
+		_ = rc.SetReadDeadline(past) // the handler may still answer that the body stopped
+		cut.last(func() { _ = rc.SetWriteDeadline(past) })
 	})
 	r.Body = &watchedBody{r.Body, cut}
 	return &watchedWriter{w, cut}, cut.stop
@@ -161,11 +161,38 @@ func (d *watchdog) touch() {
 	}
 }
 
+// last bites once more after another idle.
+func (d *watchdog) last(bite func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.done {
+		d.timer = time.AfterFunc(d.idle, bite)
+	}
+}
+
 func (d *watchdog) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.done = true
 	d.timer.Stop()
+}
+
+// bodyError is a body that could not be read to its end: the client stopped, hung
+// up or broke the encoding.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "reading the body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// requestBody marks the errors of reading a body as the client's.
+type requestBody struct{ io.ReadCloser }
+
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
+	return n, err
 }
 
 type watchedBody struct {

@@ -30,10 +30,18 @@ func (c Cell) attrs() templ.Attributes {
 // cell with its column's name.
 const StackClass = "app-table--stack"
 
+func (o TableOptions) stacks() bool { return strings.Contains(o.Classes, StackClass) }
+
+// role is attributes with the ARIA role that a table which stacks must give its
+// parts: as blocks they are no table to a screen reader any more.
+func (o TableOptions) role(name string, a templ.Attributes) templ.Attributes {
+	return attrs(a, "role", when(o.stacks(), name))
+}
+
 // cellAttrs are a cell's attributes; a table that stacks repeats the column's name.
 func (o TableOptions) cellAttrs(i int, c Cell) templ.Attributes {
-	a := c.attrs()
-	if strings.Contains(o.Classes, StackClass) && i < len(o.Head) && o.Head[i].Text != "" {
+	a := o.role("cell", c.attrs())
+	if o.stacks() && i < len(o.Head) && o.Head[i].Text != "" {
 		a["data-label"] = o.Head[i].Text
 	}
 	return a
