@@ -4,25 +4,42 @@
 //
 // An entry holds no personal data: a person is a salted commitment, reasons name
 // fields and codes and never values. Whoever holds an old checkpoint can prove
-// that entries were changed, removed, put in another order or cut off.
+// that entries were changed, removed, put in another order or cut off. Whoever
+// holds none, and trusts the database alone, finds only clumsy changes.
 package journal
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"sync"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
+// Bounds of a row.
+const (
+	packEntries = 1000
+	packBytes   = 1 << 20
+)
+
+const buffer = "journal"
+
 // Entry is one line of the journal.
 type Entry struct {
 	N       int64     // its number, from 0; filled in by Append
 	At      time.Time // filled in by Append when zero
 	Actor   string    // id of who did it: "partner/org-x", "staff/3", "flow/flow-x"
-	Verb    string    // past or present: "accepted", "refused", "disclosing", "saw"
+	Verb    string    // "accepted", "refused", "disclosing", "saw"
 	Subject string    // commitment of a person, see Commitment; or ""
 	About   reeve.Ref
 	Purpose reeve.Purpose
@@ -40,84 +57,192 @@ type Options struct {
 
 // Journal is the journal of one body.
 type Journal struct {
+	db       *store.DB
+	o        Options
+	signer   note.Signer
+	verifier string
+	enc      *zstd.Encoder
+	dec      *zstd.Decoder
+
+	mu   sync.Mutex // one checkpoint at a time
+	last Checkpoint
 }
 
 // Open opens the journal.
-func Open(ctx context.Context, db *store.DB, o Options) (*Journal, error) { panic("todo") }
+func Open(ctx context.Context, db *store.DB, o Options) (*Journal, error) {
+	if o.Origin == "" {
+		o.Origin = "reeve/journal"
+	}
+	j := &Journal{db: db, o: o}
+	var err error
+	if j.enc, j.dec, err = codec(); err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, "journal", migrations); err != nil {
+		return nil, err
+	}
+	if err := j.openKey(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.loadLast(ctx); err != nil {
+		return nil, err
+	}
+	db.AddBuffer(buffer, func() store.Buffer { return &pending{j: j} })
+	return j, nil
+}
+
+func codec() (*zstd.Encoder, *zstd.Decoder, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, nil, err
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderConcurrency(2))
+	return enc, dec, err
+}
 
 // Append adds entries in the transaction that makes them true, and returns the
-// number of the first; the others follow it. The entries are not kept or changed.
-func (j *Journal) Append(tx *store.Tx, es ...Entry) (first int64, err error) { panic("todo") }
+// number of the first; the others follow it. The entries are neither kept nor
+// changed. They can be read after the commit.
+func (j *Journal) Append(tx *store.Tx, es ...Entry) (first int64, err error) {
+	h := tx.Head()
+	first = h.Entry
+	p := tx.Buffer(buffer).(*pending)
+	was := len(p.data)
+	for i := range es {
+		e := es[i]
+		if e.Actor == "" || e.Verb == "" {
+			return 0, fmt.Errorf("journal: an entry about %q without actor or verb", e.About)
+		}
+		if e.At.IsZero() {
+			e.At = tx.Now
+		}
+		e.N = h.Entry
+		h.Entry++
+		p.data = appendEntry(p.data, &e)
+		p.ends = append(p.ends, len(p.data))
+	}
+	tx.Weigh(len(p.data) - was)
+	return first, nil
+}
+
+// pending is what a commit group appends: the bytes of all entries, and where
+// each ends.
+type pending struct {
+	j    *Journal
+	data []byte
+	ends []int
+}
+
+func (p *pending) Mark() int { return len(p.ends) }
+
+func (p *pending) Rewind(mark int) {
+	p.ends = p.ends[:mark]
+	if mark == 0 {
+		p.data = p.data[:0]
+	} else {
+		p.data = p.data[:p.ends[mark-1]]
+	}
+}
+
+func (p *pending) Flush(tx *store.Tx) error {
+	if len(p.ends) == 0 {
+		return nil
+	}
+	h := tx.Head()
+	tree, err := parseEdge(h.Edge)
+	if err != nil {
+		return err
+	}
+	n, start := h.Entry-int64(len(p.ends)), 0
+	for i := 0; i < len(p.ends); {
+		row := pack{first: n}
+		row.hashes = make([]byte, 0, 2*packEntries*tlog.HashSize)
+		plain := make([]byte, 0, min(len(p.data)-start, packBytes)+packEntries*2)
+		for ; i < len(p.ends) && n-row.first < packEntries && (n == row.first || len(plain)+p.ends[i]-start <= packBytes); i++ {
+			e := p.data[start:p.ends[i]]
+			tree, row.hashes = tree.grow(n, tlog.RecordHash(e), row.hashes)
+			plain = append(binary.AppendUvarint(plain, uint64(len(e))), e...)
+			start = p.ends[i]
+			n++
+		}
+		row.last = n - 1
+		row.entries = p.j.enc.EncodeAll(plain, nil)
+		row.sum = row.sumUp()
+		if err := insertPack(tx, row); err != nil {
+			return err
+		}
+	}
+	h.Edge = tree.bytes()
+	return nil
+}
 
 // Commitment stands for a person in entries: a hash with a salt that is kept
 // apart, so that forgetting the person can destroy it.
-func (j *Journal) Commitment(tx *store.Tx, p reeve.PersonID) (string, error) { panic("todo") }
+func (j *Journal) Commitment(tx *store.Tx, p reeve.PersonID) (string, error) {
+	if p == "" {
+		return "", nil
+	}
+	s, err := salt(tx, p)
+	if err != nil {
+		return "", err
+	}
+	if s == nil {
+		s = make([]byte, 32)
+		rand.Read(s) // never fails
+		if err := insertSalt(tx, p, s); err != nil {
+			return "", err
+		}
+	}
+	sum := sha256.Sum256(append(s[:len(s):len(s)], p...))
+	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
 
 // Forget destroys a person's salt: nobody can connect them with entries any more,
 // and every proof still holds.
-func (j *Journal) Forget(tx *store.Tx, p reeve.PersonID) error { panic("todo") }
-
-// Checkpoint is a signed statement of how long the journal was and what its tree
-// hash was, in the C2SP tlog-checkpoint format.
-type Checkpoint struct {
-	Origin string
-	Size   int64
-	Root   tlog.Hash
-	At     time.Time
-	Text   string // the signed note
-}
-
-// Checkpoint signs the journal as it stands, when it grew since the last
-// checkpoint, and returns the newest one.
-func (j *Journal) Checkpoint(ctx context.Context) (Checkpoint, error) { panic("todo") }
-
-// Step is the journal's worker: it brings the index of About up to date and signs
-// a checkpoint when the last one is a while ago. It reports what it did.
-func (j *Journal) Step(ctx context.Context) (did int, err error) { panic("todo") }
-
-// VerifierKey is the public key of checkpoints, as golang.org/x/mod/sumdb/note
-// writes it.
-func (j *Journal) VerifierKey() string { panic("todo") }
+func (j *Journal) Forget(tx *store.Tx, p reeve.PersonID) error { return deleteSalt(tx, p) }
 
 // Size is the number of entries.
-func (j *Journal) Size(ctx context.Context) (int64, error) { panic("todo") }
+func (j *Journal) Size(ctx context.Context) (n int64, err error) {
+	err = j.db.View(ctx, func(tx *store.Tx) error { n = tx.Head().Entry; return nil })
+	return n, err
+}
 
 // Read returns up to max entries from number from on.
-func (j *Journal) Read(ctx context.Context, from int64, max int) ([]Entry, error) { panic("todo") }
-
-// About returns the newest max entries about ref, oldest first.
-func (j *Journal) About(ctx context.Context, ref reeve.Ref, max int) ([]Entry, error) { panic("todo") }
-
-// ProveInclusion proves that entry n is in the tree of a size; check it with
-// tlog.CheckRecord.
-func (j *Journal) ProveInclusion(ctx context.Context, n, size int64) (tlog.RecordProof, error) {
-	panic("todo")
+func (j *Journal) Read(ctx context.Context, from int64, max int) (es []Entry, err error) {
+	if max <= 0 {
+		return nil, nil
+	}
+	err = j.db.View(ctx, func(tx *store.Tx) error {
+		return j.each(tx, from, 1+min(max, 16000)/packEntries, func(n int64, b []byte) (bool, error) {
+			e, err := parseEntry(b)
+			es = append(es, e)
+			return len(es) < max, err
+		})
+	})
+	return es, err
 }
 
-// ProveConsistency proves that the tree of size old is the start of that of size
-// new; check it with tlog.CheckTree.
-func (j *Journal) ProveConsistency(ctx context.Context, old, new int64) (tlog.TreeProof, error) {
-	panic("todo")
+// each hands over the bytes of entries from a number on, until fn says stop. It
+// reads a few packs at a time.
+func (j *Journal) each(tx *store.Tx, from int64, few int, fn func(n int64, b []byte) (more bool, err error)) error {
+	return eachPack(tx, from, few, func(p pack) (bool, error) {
+		plain, err := j.dec.DecodeAll(p.entries, nil)
+		if err != nil {
+			return false, fmt.Errorf("journal: entries %d to %d: %w", p.first, p.last, err)
+		}
+		es, err := split(plain)
+		if err != nil {
+			return false, fmt.Errorf("journal: entries %d to %d: %w", p.first, p.last, err)
+		}
+		for i, b := range es {
+			n := p.first + int64(i)
+			if n < from {
+				continue
+			}
+			if more, err := fn(n, b); err != nil || !more {
+				return false, err
+			}
+		}
+		return true, nil
+	})
 }
-
-// VerifyOptions says against what to verify.
-type VerifyOptions struct {
-	Checkpoints []string // files, folders, or the texts of checkpoints; those in the database are always checked
-	Verifier    string   // public key, see VerifierKey; "" takes it from Dir/checkpoints or the database
-	Dir         string   // data directory, whose checkpoints are checked too; or ""
-}
-
-// Report is what verifying found.
-type Report struct {
-	Entries     int64     // entries read
-	Checkpoints int       // checkpoints that hold
-	Root        tlog.Hash // tree hash as computed from the entries
-	FirstBad    int64     // number of the first bad entry; -1 when all is well
-	LastBad     int64     // the bad entry lies between FirstBad and this, where it cannot be told exactly
-	Problem     string    // what is wrong, in words; "" when all is well
-	Notes       []string  // what a reader should know besides
-}
-
-// Verify reads every entry and computes everything anew. The error is that of
-// reading; what is wrong with the journal stands in the report.
-func Verify(ctx context.Context, db *store.DB, o VerifyOptions) (Report, error) { panic("todo") }

@@ -322,6 +322,25 @@ func loadHead(tx *Tx, lock bool) (h Head, err error) {
 	return h, err
 }
 
+// Epochs gives, for each epoch that a restore began, how many journal entries the
+// database had then. The first epoch is not among them.
+func (tx *Tx) Epochs() (map[int64]int64, error) {
+	rows, err := tx.Query(`select epoch, entry from store_epoch`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[int64]int64{}
+	for rows.Next() {
+		var epoch, entry int64
+		if err := rows.Scan(&epoch, &entry); err != nil {
+			return nil, err
+		}
+		all[epoch] = entry
+	}
+	return all, rows.Err()
+}
+
 func (h *Head) same(o *Head) bool {
 	return h.Epoch == o.Epoch && h.Record == o.Record && h.Entry == o.Entry && h.Event == o.Event && string(h.Edge) == string(o.Edge)
 }
