@@ -31,12 +31,8 @@ func Kind() def.Kind {
 }
 
 func check(c *def.Checker, o *def.Object) {
-	s := o.Spec.(*Spec)
 	if path := loop(c, o); path != "" {
 		c.Problem("spec.parent", "the organisation is a part of itself: %s", path)
-	}
-	if (s.Type == "department" || s.Type == "team") && s.Parent == "" {
-		c.Problem("spec.type", "a %s needs spec.parent: the organisation that it is a part of", s.Type)
 	}
 }
 

@@ -70,12 +70,14 @@ type Model struct {
 	Contracts     []Contract
 	Pack          *standard.Pack
 
+	set        *def.Set
+	formerly   map[string]string // present ids of organisations, by the ids they had before
 	system     map[string]System
 	capability map[string]Capability
 	contracts  map[string][]Contract // by system
 	pays       map[string][]string   // ids of the systems that a contract pays for
 	has        map[string][]Capability
-	providers  map[string][]System // systems in use, by capability
+	providers  map[string][]System // our systems in use, by capability
 	platform   map[string]string   // id of the system chosen for a generic capability
 }
 
@@ -88,6 +90,8 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 		Capabilities:  def.All[capability.Spec](s),
 		Contracts:     def.All[supplier.Spec](s),
 		Pack:          pack,
+		set:           s,
+		formerly:      map[string]string{},
 		system:        map[string]System{},
 		capability:    map[string]Capability{},
 		contracts:     map[string][]Contract{},
@@ -98,6 +102,9 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 	}
 	for _, o := range def.All[organisation.Spec](s) {
 		m.Organisations[o.ID] = o
+		for _, id := range o.Formerly {
+			m.formerly[id] = o.ID
+		}
 	}
 	for _, c := range m.Capabilities {
 		m.capability[c.ID] = c
@@ -111,7 +118,7 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 		for _, id := range x.Spec.Capabilities {
 			c, _ := def.Get[capability.Spec](s, id) // by the id it has now
 			m.has[x.ID] = append(m.has[x.ID], c)
-			if x.Spec.InUse() {
+			if x.Spec.InUse() && m.ours(x.Spec.Organisation) {
 				m.providers[c.ID] = append(m.providers[c.ID], x)
 			}
 		}
@@ -126,11 +133,39 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 	return m, problems
 }
 
+// ours reports whether an organisation is the body itself or a part of it. A
+// system whose organisation nobody has declared is in our list, so it is ours.
+func (m *Model) ours(id string) bool {
+	if id == "" {
+		return true
+	}
+	for range len(m.Organisations) { // the loader refuses loops; this bounds a walk all the same
+		o, ok := m.organisation(id)
+		switch {
+		case !ok || o.Spec.Type == "partner" || o.Spec.Type == "supplier":
+			return false
+		case o.Spec.Parent == "" || o.Spec.Type == "council":
+			return true
+		}
+		id = o.Spec.Parent
+	}
+	return false
+}
+
 // System finds a system by id.
 func (m *Model) System(id string) (System, bool) { x, ok := m.system[id]; return x, ok }
 
 // Capability finds a capability by id.
 func (m *Model) Capability(id string) (Capability, bool) { c, ok := m.capability[id]; return c, ok }
+
+// Renamed gives the present id of a definition that had the id before.
+func (m *Model) Renamed(kind, id string) (string, bool) {
+	o, ok := m.set.Lookup(kind, id)
+	if !ok || o.ID == id {
+		return "", false
+	}
+	return o.ID, true
+}
 
 // CapabilitiesOf are the capabilities that a system provides, as it declares them.
 func (m *Model) CapabilitiesOf(system string) []Capability { return m.has[system] }
@@ -152,8 +187,16 @@ func (m *Model) Children(id string) []Capability {
 
 // OrganisationName is the name of an organisation, or its id if it has none.
 func (m *Model) OrganisationName(id string) string {
-	if o, ok := m.Organisations[id]; ok && o.Name != "" {
+	if o, ok := m.organisation(id); ok && o.Name != "" {
 		return o.Name
 	}
 	return id
+}
+
+func (m *Model) organisation(id string) (Organisation, bool) {
+	if now, ok := m.formerly[id]; ok {
+		id = now
+	}
+	o, ok := m.Organisations[id]
+	return o, ok
 }

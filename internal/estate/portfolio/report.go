@@ -23,7 +23,7 @@ type Report struct {
 	Rows       []*Row // every system, by name
 	Yearly     Cost   // of the contracts in force, each once
 	NoCost     []Contract
-	Ownerless  []*Row // in use and without an owner
+	Ownerless  []*Row // ours, in use and without an owner
 	Duplicates []Duplicate
 	Notices    []Notice // passed, or within NoticeDays; the earliest first
 	Ended      []Notice // contracts that ended although a system they pay for is in use
@@ -35,7 +35,7 @@ type Report struct {
 type Row struct {
 	System
 	Organisation string // name
-	InUse        bool
+	Ours, InUse  bool
 	Yearly       Cost // its even share of each contract in force
 	Contracts    []Contract
 	Interfaces   []InterfaceFact
@@ -97,7 +97,7 @@ type Tally struct {
 func (m *Model) Report(ctx context.Context, now time.Time, known Interfaces) (*Report, error) {
 	r := &Report{Model: m, Today: def.DateOf(now), row: map[string]*Row{}}
 	for _, x := range m.Systems {
-		row := &Row{System: x, InUse: x.Spec.InUse(), Contracts: m.contracts[x.ID]}
+		row := &Row{System: x, Ours: m.ours(x.Spec.Organisation), InUse: x.Spec.InUse(), Contracts: m.contracts[x.ID]}
 		if x.Spec.Organisation != "" {
 			row.Organisation = m.OrganisationName(x.Spec.Organisation)
 		}
@@ -105,7 +105,7 @@ func (m *Model) Report(ctx context.Context, now time.Time, known Interfaces) (*R
 			row.Interfaces = known.Of(x.ID)
 		}
 		r.Rows, r.row[x.ID] = append(r.Rows, row), row
-		if row.InUse && x.Spec.Owner == "" {
+		if row.Ours && row.InUse && x.Spec.Owner == "" {
 			r.Ownerless = append(r.Ownerless, row)
 		}
 	}
@@ -257,7 +257,7 @@ func (r *Report) judge(ctx context.Context, now time.Time) error {
 // that is not known is left out.
 func (r *Report) facts(row *Row) map[string]any {
 	s := row.Spec
-	f := map[string]any{"inUse": row.InUse}
+	f := map[string]any{"ours": row.Ours, "inUse": row.InUse}
 	documented := 0
 	for _, i := range row.Interfaces {
 		if i.Documented {

@@ -23,6 +23,7 @@ func Facts(kind string) []Fact {
 	switch kind {
 	case "System":
 		return []Fact{
+			{"ours", "whether the system belongs to the body itself or a part of it", "declare spec.organisation"},
 			{"inUse", "whether people rely on the system today", "declare spec.lifecycle.phase"},
 			{"interfaces", "how many interfaces of the system are described", "describe its interfaces, or declare spec.api"},
 			{"documentedInterfaces", "how many of its interfaces have a published definition", "describe its interfaces, or declare spec.api"},
@@ -127,10 +128,10 @@ func fieldPaths(prefix string, t reflect.Type) []string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	paths := []string{prefix}
 	if t.Kind() != reflect.Struct || t == reflect.TypeFor[def.Date]() {
-		return paths
+		return []string{prefix}
 	}
+	var paths []string
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

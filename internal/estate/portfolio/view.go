@@ -1,0 +1,368 @@
+package portfolio
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// This file holds what the pages say: words, numbers and the options of
+// components. It knows nothing of requests.
+
+func systemHref(id string) string     { return "/staff/estate/systems/" + url.PathEscape(id) }
+func standardHref(id string) string   { return "/staff/estate/standards/" + url.PathEscape(id) }
+func capabilityHref(id string) string { return "/staff/estate/capabilities/" + url.PathEscape(id) }
+
+func dateText(d def.Date) string { return ui.DateText(d.Time(time.UTC)) }
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// word puts a value of a vocabulary into words.
+func word(v string) string {
+	switch v {
+	case "saas":
+		return "Software as a service"
+	case "paas":
+		return "Platform as a service"
+	case "public-cloud":
+		return "Public cloud"
+	case "private-cloud":
+		return "Private cloud"
+	case "on-premise":
+		return "Our own premises"
+	case "oidc":
+		return "single sign-on (OpenID Connect)"
+	case "saml":
+		return "single sign-on (SAML)"
+	case "ldap":
+		return "the directory (LDAP)"
+	case "password":
+		return "its own passwords"
+	case "certificate":
+		return "certificates"
+	case "none":
+		return "no sign-in"
+	case "remote-desktop":
+		return "remote desktop"
+	case "desktop":
+		return "an installed program"
+	case "app":
+		return "an app"
+	case "browser":
+		return "a browser"
+	case "terminal":
+		return "a terminal"
+	case "public":
+		return "the public"
+	case "partner":
+		return "partners"
+	case "unknown":
+		return "Not known"
+	case "api":
+		return "API"
+	case "db":
+		return "database"
+	case "ui-scrape":
+		return "screen scraping"
+	}
+	return v
+}
+
+func wordsOf(vs []string) string {
+	out := make([]string, len(vs))
+	for i, v := range vs {
+		out[i] = word(v)
+	}
+	return capital(strings.Join(out, ", "))
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// resultTag is the words and the tone of a result.
+func resultTag(f standard.Finding) (string, ui.Tone) {
+	switch f.Result {
+	case standard.Pass:
+		return "Met", ui.Good
+	case standard.Fail:
+		return "Not met", ui.Bad
+	case standard.Waived:
+		if f.Ending {
+			return "Waived, ending soon", ui.Waiting
+		}
+		return "Waived", ui.Special
+	}
+	return "Not known", ui.Quiet
+}
+
+func severityText(s string) string {
+	switch s {
+	case "must":
+		return "Must be met"
+	case "should":
+		return "Should be met"
+	}
+	return "For information"
+}
+
+// waiverText says what a waiver means for a finding, "" if there is none.
+func waiverText(f standard.Finding) string {
+	switch w := f.Waiver; {
+	case w == nil:
+		return ""
+	case f.Ended:
+		return fmt.Sprintf("The waiver %s ended on %s and no longer counts.", w.ID, dateText(w.Spec.Expires))
+	case f.Ending:
+		return fmt.Sprintf("Waived until %s, which is soon: %s", dateText(w.Spec.Expires), w.Spec.Reason)
+	default:
+		return fmt.Sprintf("Waived until %s: %s", dateText(w.Spec.Expires), w.Spec.Reason)
+	}
+}
+
+// overviewStats are the figures at the top of the estate.
+func overviewStats(r *Report) []ui.Stat {
+	inUse, fail, unknown, waived, passed := 0, 0, 0, 0, 0
+	for _, row := range r.Rows {
+		if row.InUse {
+			inUse++
+		}
+	}
+	for _, t := range r.Standards {
+		fail, unknown, waived = fail+t.Fail, unknown+t.Unknown, waived+t.Waived
+	}
+	for _, n := range r.Notices {
+		if n.Passed() {
+			passed++
+		}
+	}
+	cost := ui.Stat{Label: "a year", Value: r.Yearly.Known.String(), Href: filter{Phase: "in-use"}.href(), Note: "of the supplier contracts in force"}
+	switch {
+	case !r.Yearly.Sure:
+		cost.Value = "Not known"
+	case r.Yearly.Lacks:
+		cost.Note = "at least: " + count(len(r.NoCost), "contract has", "contracts have") + " no cost"
+		cost.Href = "#costs"
+	}
+	return []ui.Stat{
+		{Label: "systems in use", Value: fmt.Sprint(inUse), Href: filter{Phase: "in-use"}.href(), Note: fmt.Sprintf("of %d in the list", len(r.Rows))},
+		cost,
+		bad(ui.Stat{Label: "without an owner", Value: fmt.Sprint(len(r.Ownerless)), Href: filter{Owner: "missing"}.href()}, len(r.Ownerless), ui.Bad),
+		bad(ui.Stat{Label: "notice dates", Value: fmt.Sprint(len(r.Notices)), Href: "#notices", Note: fmt.Sprintf("%d passed, %d in %d days", passed, len(r.Notices)-passed, NoticeDays)}, len(r.Notices), ui.Waiting),
+		bad(ui.Stat{Label: "things done by too many", Value: fmt.Sprint(len(r.Duplicates)), Href: "#duplicates"}, len(r.Duplicates), ui.Waiting),
+		bad(ui.Stat{Label: "standards not met", Value: fmt.Sprint(fail), Href: filter{Result: standard.Fail}.href(), Note: count(waived, "more is waived", "more are waived")}, fail, ui.Bad),
+		bad(ui.Stat{Label: "standards not known", Value: fmt.Sprint(unknown), Href: filter{Result: standard.Unknown}.href(), Note: "never counted as met"}, unknown, ui.Quiet),
+	}
+}
+
+func bad(s ui.Stat, n int, tone ui.Tone) ui.Stat {
+	if n > 0 {
+		s.Tone = tone
+	}
+	return s
+}
+
+// gap is something that nobody has told about some systems.
+type gap struct {
+	What string
+	N    int
+	Href string
+}
+
+// gaps counts what is not known of our systems in use.
+func gaps(r *Report) []gap {
+	var hosting, phase, class, cost, caps int
+	for _, row := range r.Rows {
+		n := func(unknown bool) int {
+			if unknown {
+				return 1
+			}
+			return 0
+		}
+		hosting += n(row.Spec.Hosting == "")
+		phase += n(row.Spec.Phase() == "")
+		class += n(r.className(row) == "unknown")
+		cost += n(!row.Yearly.Sure || row.Yearly.Lacks)
+		caps += n(len(row.Spec.Capabilities) == 0)
+	}
+	out := []gap{
+		{"what it costs a year, or a part of it", cost, filter{Cost: "unknown"}.href()},
+		{"where it runs", hosting, filter{Hosting: "unknown"}.href()},
+		{"how sensitive its data is", class, filter{Class: "unknown"}.href()},
+		{"whether it is in use", phase, filter{Phase: "unknown"}.href()},
+		{"what it does for the body", caps, filter{Capability: "unknown"}.href()},
+	}
+	return slices.DeleteFunc(out, func(g gap) bool { return g.N == 0 })
+}
+
+// choice is a select of the list's filter.
+func choice(name, label, value, all string, items []ui.SelectItem) templ.Component {
+	return ui.Select(ui.SelectOptions{
+		Name: name, Label: ui.Text(label), Value: value, Classes: "app-filter__select",
+		Items: append([]ui.SelectItem{{Value: "", Text: all}}, items...),
+	})
+}
+
+func capabilityItems(r *Report) []ui.SelectItem {
+	var items []ui.SelectItem
+	for _, c := range r.Model.Capabilities {
+		items = append(items, ui.SelectItem{Value: c.ID, Text: c.Name})
+	}
+	slices.SortFunc(items, func(a, b ui.SelectItem) int { return strings.Compare(a.Text, b.Text) })
+	return append(items, ui.SelectItem{Value: "unknown", Text: "Not known"})
+}
+
+func organisationItems(r *Report) []ui.SelectItem {
+	used := map[string]string{}
+	for _, row := range r.Rows {
+		if id := row.Spec.Organisation; id != "" {
+			used[id] = r.OrganisationName(id)
+		}
+	}
+	var items []ui.SelectItem
+	for _, id := range slices.Sorted(maps.Keys(used)) {
+		items = append(items, ui.SelectItem{Value: id, Text: used[id]})
+	}
+	slices.SortFunc(items, func(a, b ui.SelectItem) int { return strings.Compare(a.Text, b.Text) })
+	return append(items, ui.SelectItem{Value: "unknown", Text: "Not known"})
+}
+
+func wordItems(values ...string) []ui.SelectItem {
+	var items []ui.SelectItem
+	for _, v := range values {
+		items = append(items, ui.SelectItem{Value: v, Text: capital(word(v))})
+	}
+	return items
+}
+
+func standardItems(r *Report) []ui.SelectItem {
+	var items []ui.SelectItem
+	for _, t := range r.Standards {
+		items = append(items, ui.SelectItem{Value: t.ID, Text: t.Name})
+	}
+	return items
+}
+
+func resultItems() []ui.SelectItem {
+	return []ui.SelectItem{
+		{Value: string(standard.Fail), Text: "Not met"}, {Value: string(standard.Unknown), Text: "Not known"},
+		{Value: string(standard.Waived), Text: "Waived"}, {Value: string(standard.Pass), Text: "Met"},
+	}
+}
+
+// filterText says in words what a filter chooses, "" if everything.
+func filterText(r *Report, f filter) string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if f.Text != "" {
+		add("that mention “%s”", f.Text)
+	}
+	if c, ok := r.Capability(f.Capability); ok {
+		add("that do %s", c.Name)
+	} else if f.Capability != "" {
+		add("of which nobody has said what they do")
+	}
+	if f.Hosting != "" {
+		add("hosting: %s", word(f.Hosting))
+	}
+	if f.Phase != "" {
+		add("%s", map[string]string{"in-use": "in use", "unknown": "whose phase is not known"}[f.Phase]+map[bool]string{true: "phase: " + f.Phase}[f.Phase != "in-use" && f.Phase != "unknown"])
+	}
+	if f.Organisation != "" {
+		add("of %s", or(r.OrganisationName(f.Organisation), "nobody known"))
+	}
+	if f.Owner != "" {
+		add("without an owner")
+	}
+	if f.Cost != "" {
+		add("of which the cost is not known, or only in part")
+	}
+	if f.Class != "" {
+		add("class of data: %s", strings.ToLower(f.Class))
+	}
+	if f.Result != "" || f.Standard != "" {
+		name := "any standard"
+		for _, t := range r.Standards {
+			if t.ID == f.Standard {
+				name = "“" + t.Name + "”"
+			}
+		}
+		for _, it := range resultItems() {
+			if it.Value == string(f.Result) {
+				name += ": " + strings.ToLower(it.Text)
+			}
+		}
+		add("%s", name)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// worst sorts findings with what needs attention first.
+func worst(fs []standard.Finding) []standard.Finding {
+	rank := map[standard.Result]int{standard.Fail: 0, standard.Unknown: 1, standard.Waived: 2, standard.Pass: 3}
+	out := slices.Clone(fs)
+	slices.SortStableFunc(out, func(a, b standard.Finding) int { return cmp.Compare(rank[a.Result], rank[b.Result]) })
+	return out
+}
+
+// levels says a sign-in's levels in words.
+func levels(identity, authn *int) string {
+	var parts []string
+	if identity != nil {
+		parts = append(parts, "people: "+[]string{"not checked", "named", "checked", "proved in person or as well"}[*identity])
+	}
+	if authn != nil {
+		parts = append(parts, "sign-in: "+[]string{"none", "one factor", "two factors", "phishing-resistant"}[*authn])
+	}
+	return strings.Join(parts, "; ")
+}
+
+func apiText(v string) string {
+	switch v {
+	case "documented":
+		return "It has a documented API; it is not described interface by interface yet."
+	case "undocumented":
+		return "It has an API that is not documented."
+	case "none":
+		return "It has no API."
+	}
+	return "Not known: nobody has described its interfaces, or said that there are none."
+}
+
+func noticeText(n Notice) string {
+	switch {
+	case n.Days == 0:
+		return "today"
+	case n.Days < 0:
+		return count(-n.Days, "day ago", "days ago")
+	}
+	return "in " + count(n.Days, "day", "days")
+}
+
+// evidenceText is what a rule looked at, in words.
+func evidenceText(f standard.Finding) string {
+	var parts []string
+	for _, e := range f.Evidence {
+		name := strings.TrimPrefix(strings.TrimPrefix(e.Path, "facts."), "self.spec.")
+		parts = append(parts, name+" = "+e.Value)
+	}
+	return strings.Join(parts, ", ")
+}
