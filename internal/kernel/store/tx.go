@@ -344,3 +344,10 @@ func (tx *Tx) Epochs() (map[int64]int64, error) {
 func (h *Head) same(o *Head) bool {
 	return h.Epoch == o.Epoch && h.Record == o.Record && h.Entry == o.Entry && h.Event == o.Event && string(h.Edge) == string(o.Edge)
 }
+
+// Lost reports whether err, of a Savepoint, says that the whole transaction is
+// lost and not only what the savepoint held: return it.
+func Lost(err error) bool {
+	var broken *brokenError
+	return errors.As(err, &broken)
+}
