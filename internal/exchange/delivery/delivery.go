@@ -81,9 +81,7 @@ type Options struct {
 // Line is a flow as delivery sees it.
 type Line struct {
 	Flow      string
-	Formerly  []string
-	Interface string   // id
-	Formers   []string // ids the interface had before
+	Interface string // id
 	Spec      *iface.Spec
 	Ordered   bool // strict order of a key
 }
@@ -184,18 +182,19 @@ func (d *Desk) allowed(t Terms) string {
 	if a.From != t.From || a.To != t.To {
 		return fmt.Sprintf("agreement %s is now between others", a.ID)
 	}
-	reason := fmt.Sprintf("agreement %s no longer covers %s for %s", a.ID, t.Type, t.Purpose)
+	var fields []string
 	for _, term := range a.Terms {
-		if term.Type != t.Type || !slices.Contains(term.Purposes, t.Purpose) {
-			continue
+		if term.Type == t.Type && slices.Contains(term.Purposes, t.Purpose) {
+			fields = append(fields, term.Fields...)
 		}
-		if f := uncovered(term.Fields, t.Fields); f != "" {
-			reason = fmt.Sprintf("agreement %s no longer covers the field %s, which was prepared to be sent", a.ID, f)
-			continue
-		}
-		return ""
 	}
-	return reason
+	if len(fields) == 0 {
+		return fmt.Sprintf("agreement %s no longer covers %s for %s", a.ID, t.Type, t.Purpose)
+	}
+	if f := uncovered(fields, t.Fields); f != "" {
+		return fmt.Sprintf("agreement %s no longer covers the field %s, which was prepared to be sent", a.ID, f)
+	}
+	return ""
 }
 
 // uncovered returns a field of want that is not inside one of have, or "".
@@ -275,7 +274,7 @@ func (d *Desk) setAside(tx *store.Tx, f *Frozen, again bool) (map[int64]bool, er
 	}
 	behind := map[int64]bool{}
 	for _, it := range f.items {
-		if it.Key == "" || it.Ahead {
+		if it.Key == "" {
 			continue
 		}
 		h := d.hash(it.Key)
@@ -361,6 +360,11 @@ func (d *Desk) Passed(tx *store.Tx, flow string, n int64) error { return deleteB
 
 // Rename gives what a flow owes, and its history, to the flow's new id.
 func (d *Desk) Rename(tx *store.Tx, old, flow string) error { return rename(tx, old, flow) }
+
+// RenameInterface gives what is owed to an interface to its new id.
+func (d *Desk) RenameInterface(tx *store.Tx, old, ifc string) error {
+	return renameInterface(tx, old, ifc)
+}
 
 // backoff is how long to wait after so many failures in a row, with jitter.
 func backoff(fails int) time.Duration {

@@ -266,7 +266,7 @@ func (d *Desk) load(ctx context.Context, l *Line, have []*pack) ([]*pack, error)
 	for _, p := range packs {
 		for i := range p.items {
 			it := &p.items[i]
-			if b, ok := blocks[d.hash(it.Key)]; ok && it.Key != "" && p.states[i].State == Waiting && b.n < it.N && !it.Ahead {
+			if b, ok := blocks[d.hash(it.Key)]; ok && it.Key != "" && p.states[i].State == Waiting && b.n < it.N {
 				set = append(set, ref{p, i})
 			}
 		}

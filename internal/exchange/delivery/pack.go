@@ -21,9 +21,6 @@ type Item struct {
 	At     time.Time
 	Digest string // of the record, for the journal
 	Body   []byte // what is sent, byte for byte, at every attempt
-	// Ahead lets the item go though others of its key wait: it is the corrected
-	// form of what they wait for.
-	Ahead bool
 }
 
 // Terms are what a pack was made under; they are kept with it.

@@ -393,3 +393,8 @@ func rename(tx *store.Tx, old, flow string) error {
 	}
 	return nil
 }
+
+func renameInterface(tx *store.Tx, old, ifc string) error {
+	_, err := tx.Exec(`update delivery_pack set iface = ? where iface = ? and owed > 0`, ifc, old)
+	return err
+}

@@ -265,6 +265,12 @@ func (l *Log) packs(tx *store.Tx, t reeve.RecordType, ms []meta) ([][]Record, er
 	return out, err
 }
 
+// CountTx is about how many records of a type have numbers above after: of the
+// pack that after stands in, all are counted.
+func (l *Log) CountTx(tx *store.Tx, t reeve.RecordType, after int64) (int64, error) {
+	return countAfter(tx, t, after)
+}
+
 // Tail calls fn for every record with a number above after that is there, in
 // order.
 func (l *Log) Tail(ctx context.Context, after int64, fn func(Record) error) error {

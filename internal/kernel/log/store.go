@@ -46,6 +46,12 @@ func packs(tx *store.Tx, t reeve.RecordType, after int64, max int) (all []meta, 
 	return all, rows.Err()
 }
 
+// countAfter is how many records are in packs of a type that end above after.
+func countAfter(tx *store.Tx, t reeve.RecordType, after int64) (n int64, err error) {
+	err = tx.QueryRow(`select coalesce(sum(count), 0) from log_pack where type = ? and last > ?`, string(t), after).Scan(&n)
+	return n, err
+}
+
 // packOf finds the pack that n would be in.
 func packOf(tx *store.Tx, n int64) (m meta, ok bool, err error) {
 	err = tx.QueryRow(`select last, first, type, count, rev from log_pack where last >= ? order by last limit 1`, n).
