@@ -38,7 +38,7 @@ $(ASSETS): node_modules/.package-lock.json $(wildcard $(WEB)/assets/*) tools/web
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@tools/needs run
-	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
+	@npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error </dev/null
 	@touch $@
 
 test: build ## Install what is needed (PostgreSQL, Chromium), check everything, run every test
