@@ -100,7 +100,7 @@ type Set struct {
 // Options of a set.
 type Options struct {
 	Zone *time.Location        // the body's; nil for UTC
-	Ours func(org string) bool // whether an organisation is the body itself or a part of it; nil: all are
+	Ours func(org string) bool // whether an organisation is the body itself or a part of it; nil: as the definitions say
 }
 
 // Agreement is one agreement.
@@ -130,7 +130,7 @@ func Compile(s *def.Set, o Options) (*Set, []def.Problem) {
 		o.Zone = time.UTC
 	}
 	if o.Ours == nil {
-		o.Ours = func(string) bool { return true }
+		o.Ours = func(org string) bool { return ourselves(s, org) }
 	}
 	set := &Set{zone: o.Zone, ours: o.Ours, byID: make(map[string]*Agreement)}
 	var problems []def.Problem
@@ -160,6 +160,26 @@ func Compile(s *def.Set, o Options) (*Set, []def.Problem) {
 		return nil, problems
 	}
 	return set, nil
+}
+
+// ourselves reports whether an organisation is the body or a part of it: one of
+// type council, or one below such. Organisation is another block's kind and is
+// read as plain values.
+func ourselves(s *def.Set, org string) bool {
+	for range 20 {
+		o, ok := s.Lookup("Organisation", org)
+		if !ok {
+			return false
+		}
+		spec, _ := o.Value()["spec"].(map[string]any)
+		if spec["type"] == "council" {
+			return true
+		}
+		if org, ok = spec["parent"].(string); !ok {
+			return false
+		}
+	}
+	return false
 }
 
 // canonical is the present id of what may be named by an earlier one.

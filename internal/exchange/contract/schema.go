@@ -236,7 +236,11 @@ func hasHere(s *jsonschema.Schema, toks []string, depth int) Certainty {
 		}
 	}
 	if hasType(s, "array") {
-		for _, item := range items(s) {
+		in := items(s)
+		if len(in) == 0 && s.Types != nil && !s.Types.IsEmpty() {
+			r = max(r, Maybe) // a list of anything
+		}
+		for _, item := range in {
 			r = max(r, has(item, toks, depth+1))
 		}
 	}

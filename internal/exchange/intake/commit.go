@@ -1,0 +1,410 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/agreement"
+	"github.com/reeve-civic/reeve/internal/exchange/once"
+	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
+	"github.com/reeve-civic/reeve/internal/exchange/rawjson"
+	"github.com/reeve-civic/reeve/internal/kernel/journal"
+	reclog "github.com/reeve-civic/reeve/internal/kernel/log"
+	"github.com/reeve-civic/reeve/internal/kernel/rules"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
+)
+
+// item is one record on its way through the door.
+type item struct {
+	from, to int   // where its bytes are in the batch
+	place    int64 // in the submission, from 0
+
+	// set by check
+	body     []byte // cut down, without space
+	key      string
+	known    once.Hash // hash of sender, type and key; zero without a key
+	header   once.Hash // hash of the Idempotency-Key and the place; zero without one
+	digest   once.Hash
+	term     *agreement.Term
+	cutOff   string // names of fields, for the journal
+	problems []reeve.Problem
+
+	// why it is refused, set by check or commit
+	kind reeve.Kind
+	code string
+
+	// set by commit
+	status string
+	id     reeve.RecordID
+	seq    int64
+}
+
+func (it *item) refuse(kind reeve.Kind, code, message string) {
+	it.kind, it.code, it.body = kind, code, nil
+	it.problems = []reeve.Problem{{Message: message}}
+}
+
+// check does the costly work on a batch, outside any transaction: is it inside the
+// agreement, is it well-formed, does it fit its type; and looks its keys up ahead.
+func (r *run) check(b *batch) error {
+	b.rules = r.d.o.Rules()
+	t, ok := b.rules.Types.Type(r.call.Type)
+	terms, why := b.rules.Agreements.Intake(r.d.o.DB.Now(), r.call.Actor.Party, r.call.Type)
+	if !ok && why == nil {
+		why = &agreement.Refusal{Code: "no-type", Reason: "the record type is no longer defined"}
+	}
+	arena := make([]byte, 0, len(b.buf))
+	var scratch []byte
+	var hashes []once.Hash
+	for i := range b.items {
+		it := &b.items[i]
+		switch {
+		case it.code != "":
+			continue
+		case why != nil:
+			it.refuse(reeve.Forbidden, why.Code, why.Reason)
+			continue
+		}
+		raw := b.buf[it.from:it.to]
+		v, err := rawjson.Decode(raw)
+		if err != nil {
+			it.refuse(reeve.Invalid, "malformed", "is not well-formed JSON: "+err.Error())
+			r.malformed.Add(1)
+			continue
+		}
+		if _, ok := v.(map[string]any); !ok {
+			it.refuse(reeve.Invalid, "malformed", "must be an object: { ... }")
+			r.malformed.Add(1)
+			continue
+		}
+		if !it.inside(r.ctx, terms, v) {
+			continue
+		}
+		scratch = rawjson.AppendCompact(scratch[:0], raw)
+		at := len(arena)
+		var dropped []string
+		if it.term.Whole() {
+			arena = append(arena, scratch...)
+		} else {
+			var cut []byte
+			if cut, dropped, err = it.term.Cut(scratch); err != nil {
+				it.refuse(reeve.Invalid, "malformed", "is not well-formed JSON")
+				continue
+			}
+			arena = append(arena, cut...)
+			if len(cut) < len(scratch) {
+				if v, err = rawjson.Decode(cut); err != nil {
+					return err
+				}
+			}
+		}
+		it.body = arena[at:len(arena):len(arena)]
+		it.cutOff = names(dropped)
+		it.key, it.problems = t.CheckValue(v)
+		it.digest = r.d.o.Once.Digest(it.body)
+		if it.key != "" {
+			it.known = r.d.o.Once.Key(r.call.Actor.Party, t.ID, it.key)
+			hashes = append(hashes, it.known)
+		}
+		if !r.header.Zero() {
+			it.header = r.d.o.Once.Place(r.header, it.place)
+			hashes = append(hashes, it.header)
+		}
+	}
+	b.buf = nil
+	if len(hashes) == 0 {
+		return nil
+	}
+	var err error
+	b.ahead, err = r.d.o.Once.Ahead(r.ctx, hashes)
+	return err
+}
+
+// outside is the code of a record for which no agreement's condition holds.
+const outside = "outside-agreement"
+
+// inside finds the first term that the record is inside of, or refuses it.
+func (it *item) inside(ctx context.Context, terms []*agreement.Term, v any) bool {
+	message := ""
+	for _, t := range terms {
+		truth, missing, err := t.Admits(ctx, v)
+		switch {
+		case err != nil:
+			message = "cannot be compared with the condition of agreement " + t.Agreement
+		case truth == rules.True:
+			it.term = t
+			return true
+		case truth == rules.Unknown && len(missing) > 0:
+			message = "is outside agreement " + t.Agreement + ", which decides by " + strings.Join(missing, ", ")
+		default:
+			message = "is outside agreement " + t.Agreement + ": its condition does not hold"
+		}
+	}
+	it.refuse(reeve.Forbidden, outside, message)
+	return false
+}
+
+// names lists what was cut off, each name once.
+func names(dropped []string) string {
+	const most = 20
+	if len(dropped) == 0 {
+		return ""
+	}
+	if len(dropped) > most {
+		dropped = append(dropped[:most:most], "…")
+	}
+	return "cut off " + strings.Join(dropped, " ")
+}
+
+// commit makes a batch durable and writes its receipts.
+func (r *run) commit(b *batch) error {
+	t, ok := b.rules.Types.Type(r.call.Type)
+	strict := ok && t.Strict
+	var c Counts
+	var lines []byte
+	spool := r.count > 0 // the receipts of a short submission are not kept
+	err := r.d.o.DB.Update(r.ctx, func(tx *store.Tx) error {
+		c, lines = Counts{}, nil
+		if err := r.decide(tx, b, strict); err != nil {
+			return err
+		}
+		for i := range b.items {
+			lines = b.items[i].receipt(lines)
+			c.add(b.items[i].status)
+		}
+		if !spool {
+			return nil
+		}
+		if r.count == 1 {
+			if err := putSubmission(tx, r.submission("receiving")); err != nil {
+				return err
+			}
+			if err := r.d.putReceipts(tx, r.result.Submission, 0, r.result.lines); err != nil {
+				return err
+			}
+		}
+		return r.d.putReceipts(tx, r.result.Submission, r.count, lines)
+	})
+	if err != nil {
+		return err
+	}
+	res := r.result
+	res.Counts.plus(c)
+	for i := range b.items {
+		it := &b.items[i]
+		if it.code != "" && res.FirstWhy == "" {
+			res.First, res.FirstWhy = it.kind, it.problems[0].Message
+		}
+		if it.code == outside {
+			res.Outside++
+		}
+	}
+	r.count++
+	if spool {
+		res.lines, res.spooled = nil, true
+	} else {
+		res.lines = lines
+	}
+	return nil
+}
+
+// decide settles every record of a batch, on the committer.
+func (r *run) decide(tx *store.Tx, b *batch, strict bool) error {
+	epoch := tx.Head().Epoch
+	var blocked quarantine.Blocked
+	if strict {
+		lanes := make([]once.Hash, 0, len(b.items))
+		for i := range b.items {
+			if it := &b.items[i]; it.code == "" && !it.known.Zero() {
+				lanes = append(lanes, it.known)
+			}
+		}
+		var err error
+		if blocked, err = r.d.o.Ward.Blocking(tx, lanes); err != nil {
+			return err
+		}
+	}
+	if blocked == nil {
+		blocked = quarantine.Blocked{}
+	}
+	entries := make([]journal.Entry, 0, len(b.items))
+	var refused []*item
+	for i := range b.items {
+		it := &b.items[i]
+		e, err := r.decideOne(tx, b, it, epoch, strict, blocked)
+		if err != nil {
+			return err
+		}
+		if it.status == "refused" {
+			refused = append(refused, it)
+			it.seq = int64(len(entries)) // the entry's place, for now
+		}
+		if e.Verb != "" {
+			entries = append(entries, e)
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	first, err := r.d.o.Journal.Append(tx, entries...)
+	if err != nil {
+		return err
+	}
+	for _, it := range refused {
+		it.id = RefusedID(epoch, first+it.seq)
+		it.seq = 0
+	}
+	return nil
+}
+
+// decideOne settles one record and returns its journal entry; none for a duplicate.
+func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bool, blocked quarantine.Blocked) (journal.Entry, error) {
+	x := r.d.o.Once
+	var none journal.Entry
+	if it.code != "" {
+		return r.refused(b, it), nil
+	}
+	var replaces reeve.RecordID
+	if !it.header.Zero() {
+		seen, ok, err := x.Find(tx, b.ahead, it.header)
+		if err != nil {
+			return none, err
+		}
+		if ok && seen.Same(it.digest) {
+			it.status, it.id, it.seq = "duplicate", seen.ID(), seen.N
+			return none, nil
+		}
+		if ok {
+			it.problems = []reeve.Problem{{Message: "was sent before with the same Idempotency-Key and other content: use a new key for new content"}}
+			it.kind, it.code = reeve.Conflict, "conflict"
+			return r.refused(b, it), nil
+		}
+	}
+	if !it.known.Zero() {
+		seen, ok, err := x.Find(tx, b.ahead, it.known)
+		if err != nil {
+			return none, err
+		}
+		if ok && seen.Same(it.digest) {
+			it.status, it.id, it.seq = "duplicate", seen.ID(), seen.N
+			return none, nil
+		}
+		if ok {
+			replaces = seen.ID()
+		}
+	}
+	e := journal.Entry{Actor: r.call.Actor.ID, Set: b.rules.Set, Purpose: it.term.Purpose(), Why: make([]string, 1, 3)}
+	e.Why[0] = "agreement " + it.term.Agreement
+	if it.cutOff != "" {
+		e.Why = append(e.Why, it.cutOff)
+	}
+	submission := r.result.Submission
+	if !it.header.Zero() {
+		submission += "#" + strconv.FormatInt(it.place, 36)
+	}
+	waits, blockedByOther := blocked[it.known]
+	if len(it.problems) > 0 || strict && blockedByOther && !it.known.Zero() {
+		it.status = "held"
+		it.seq = r.d.o.Log.Reserve(tx)
+		it.id = reeve.NewRecordID(epoch, it.seq)
+		h := quarantine.Held{N: it.seq, ID: it.id, Type: r.call.Type, Sender: r.call.Actor.Party, Key: it.key, Submission: submission,
+			Set: b.rules.Set, Known: it.known, Sent: it.digest, Body: it.body, Problems: it.problems}
+		if strict {
+			h.Lane = it.known
+			if blockedByOther {
+				h.Waits = waits
+			}
+			if !it.known.Zero() {
+				blocked[it.known] = it.id
+			}
+		}
+		if err := r.d.o.Ward.Hold(tx, h); err != nil {
+			return none, err
+		}
+		e.Verb = "held"
+		if h.Waits != "" {
+			it.problems = append(it.problems, reeve.Problem{Message: "waits for " + string(h.Waits) + ", an earlier record with the same key"})
+		}
+	} else {
+		rec := []reclog.Record{{Type: r.call.Type, Sender: r.call.Actor.Party, Key: it.key, Set: b.rules.Set, Submission: submission,
+			Replaces: replaces, Body: it.body}}
+		if err := r.d.o.Log.Append(tx, rec); err != nil {
+			return none, err
+		}
+		it.status, it.id, it.seq = "accepted", rec[0].ID, rec[0].N
+		e.Verb, e.Digest = "accepted", rec[0].Digest
+	}
+	e.About = reeve.Ref("record/" + it.id)
+	seen := once.Seen{N: it.seq, Epoch: epoch, At: tx.Now, Digest: it.digest}
+	if !it.known.Zero() {
+		if err := x.Put(tx, it.known, seen); err != nil {
+			return none, err
+		}
+	}
+	if !it.header.Zero() {
+		seen.Header = true
+		if err := x.Put(tx, it.header, seen); err != nil {
+			return none, err
+		}
+	}
+	return e, nil
+}
+
+func (r *run) refused(b *batch, it *item) journal.Entry {
+	it.status = "refused"
+	agreementID := ""
+	if it.term != nil {
+		agreementID = it.term.Agreement
+	}
+	return r.d.refusal(r.call, b.rules, r.result.Submission, r.call.Type, it.code, agreementID)
+}
+
+// RefusedID names a record that was refused, by the number of its journal entry.
+func RefusedID(epoch, entry int64) reeve.RecordID {
+	return reeve.RecordID("x" + strconv.FormatInt(epoch, 10) + "-" + strconv.FormatInt(entry, 10))
+}
+
+func (c *Counts) add(status string) {
+	c.Records++
+	switch status {
+	case "accepted":
+		c.Accepted++
+	case "held":
+		c.Held++
+	case "duplicate":
+		c.Duplicate++
+	default:
+		c.Refused++
+	}
+}
+
+func (c *Counts) plus(o Counts) {
+	c.Records += o.Records
+	c.Accepted += o.Accepted
+	c.Held += o.Held
+	c.Duplicate += o.Duplicate
+	c.Refused += o.Refused
+}
+
+// receipt appends the record's receipt, a line of JSON.
+func (it *item) receipt(dst []byte) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = append(dst, it.id...)
+	dst = append(dst, `","seq":`...)
+	dst = strconv.AppendInt(dst, it.seq, 10)
+	dst = append(dst, `,"status":"`...)
+	dst = append(dst, it.status...)
+	dst = append(dst, `","problems":`...)
+	if len(it.problems) == 0 || it.status == "duplicate" {
+		return append(dst, "[]}\n"...)
+	}
+	problems, err := json.Marshal(it.problems)
+	if err != nil { // strings and structs only: cannot happen
+		problems = []byte("[]")
+	}
+	dst = append(dst, problems...)
+	return append(dst, "}\n"...)
+}
