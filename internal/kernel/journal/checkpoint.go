@@ -44,10 +44,10 @@ const (
 // openKey makes the signer, and leaves the public key where verifiers look for it.
 func (j *Journal) openKey(ctx context.Context) error {
 	seed := j.o.Key
-	if seed == nil {
-		if j.o.Dir == "" {
-			return errors.New("journal: neither a signing key nor a folder to keep one in")
-		}
+	if seed == nil && j.o.Dir == "" {
+		seed = make([]byte, ed25519.SeedSize)
+		rand.Read(seed) // never fails
+	} else if seed == nil {
 		var err error
 		if seed, err = keyFile(filepath.Join(j.o.Dir, "journal.key")); err != nil {
 			return err

@@ -51,7 +51,7 @@ type Entry struct {
 // Options of a journal.
 type Options struct {
 	Dir    string // checkpoints are also kept in Dir/checkpoints; "" for the database only
-	Key    []byte // 32-byte seed of the Ed25519 signing key; nil: kept in Dir/journal.key, made when missing
+	Key    []byte // 32-byte seed of the Ed25519 signing key; nil: kept in Dir/journal.key, made when missing; without Dir one for this process only
 	Origin string // name of this journal in checkpoints, like "reeve.example.org/journal"; "" for "reeve/journal"
 }
 
