@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
@@ -65,6 +64,8 @@ func (b *builder) cells(l line, names []string) *cells {
 
 // formula is what a spreadsheet program would work out: =..., @SUM, +A1.
 var formula = regexp.MustCompile(`^([=@]|[+\-][A-Za-z(@=])`)
+
+var mailbox = regexp.MustCompile(`([A-Za-z0-9._%+\-]+)@[A-Za-z0-9.\-]+`)
 
 func plural(n int, noun string) string {
 	if n == 1 {
@@ -157,12 +158,16 @@ func (r *cells) person(f field) string {
 	if v == "" {
 		return ""
 	}
+	if _, err := address(v); err == nil {
+		r.tell(f, "%q is a web address, not a person; it was not used", v)
+		return ""
+	}
 	if people := regexp.MustCompile(`\s*[;/|]\s*|\s+(?:and|&)\s+`).Split(v, -1); len(people) > 1 {
 		r.tell(f, "it names %d people; the first was taken", len(people))
 		v = people[0]
 	}
-	if local, _, ok := strings.Cut(v, "@"); ok {
-		v = local
+	if m := mailbox.FindStringSubmatch(v); m != nil {
+		v = m[1]
 	}
 	return "person-" + slug(v)
 }

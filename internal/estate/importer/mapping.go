@@ -159,12 +159,14 @@ func (m Mapping) YAML() []byte {
 
 var (
 	thousands = regexp.MustCompile(`(?i)£ ?'?k\b|£ ?'?000'?s?|\bk£|\(k\)|'000|000s`)
+	camel     = regexp.MustCompile(`([a-z])([A-Z])`)
 	brackets  = regexp.MustCompile(`\([^)]*\)`)
 )
 
 // guess finds the field that a heading means, "" if it says nothing known. sure
 // tells a whole heading from a phrase inside one.
 func guess(heading string) (f field, sure bool) {
+	heading = camel.ReplaceAllString(heading, "$1 $2") // startDate
 	full, bare := words(heading), words(brackets.ReplaceAllString(heading, " "))
 	for _, try := range []string{full, bare} {
 		for _, s := range synonyms {

@@ -99,6 +99,9 @@ func readText(data []byte, name string) (*table, error) {
 	if bytes.IndexByte(data, 0) >= 0 {
 		return nil, invalid("%s is not a text file: save the list as .csv or .xlsx", name)
 	}
+	if !bytes.Contains(data, []byte("\n")) {
+		data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n")) // as Macs once wrote
+	}
 	comma, data := delimiter(data)
 	for _, lazy := range []bool{false, true} {
 		t.rows, err = parseCSV(data, comma, lazy)

@@ -217,10 +217,12 @@ func span(s, unit string) (int, error) {
 	if !ok {
 		return 0, fmt.Errorf("%q is not a number of %ss", s, unit)
 	}
-	hours := map[byte]int64{'h': 1, 'd': 24, 'w': 168, 'm': 720, 'y': 8760}
-	per := hours[unit[0]]
+	hours := map[byte]int64{'h': 1, 'd': 24, 'w': 168, 'm': 730, 'y': 8760}
 	if m[2] != "" {
-		n.Mul(n, big.NewRat(hours[m[2][0]], per))
+		n.Mul(n, big.NewRat(hours[m[2][0]], hours[unit[0]]))
+		if m[2][0] == 'm' && !n.IsInt() { // months differ: rather a day too many than too few
+			n.SetInt(new(big.Int).Add(new(big.Int).Div(n.Num(), n.Denom()), big.NewInt(1)))
+		}
 	}
 	if !n.IsInt() || !n.Num().IsInt64() || n.Num().Int64() > 100_000 {
 		return 0, fmt.Errorf("%q is not a whole number of %ss", s, unit)

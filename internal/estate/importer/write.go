@@ -77,8 +77,8 @@ func (w *yamlWriter) spec(fill func()) {
 // finish writes everything, and the notes that are about the file as a whole.
 func (b *builder) finish(name string) {
 	w := new(yamlWriter)
-	fmt.Fprintf(w, "# Imported from %s: %s, %s, %s, %s.\n", clean(name),
-		plural(len(b.systems), "system"), plural(len(b.organisations), "organisation"), plural(len(b.capabilities), "new name of a capability"), plural(len(b.contracts), "supplier contract"))
+	fmt.Fprintf(w, "# Imported from %s: %s, %s, %s.\n", clean(name),
+		plural(len(b.systems), "system"), plural(len(b.organisations), "organisation"), plural(len(b.contracts), "supplier contract"))
 	for _, o := range b.organisations {
 		w.organisation(o)
 	}
