@@ -14,36 +14,16 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/flow"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
 	reclog "github.com/reeve-civic/reeve/internal/kernel/log"
 )
 
-// Flows knows what flows did, or will do, with a record.
+// Flows knows what flows did, or will do, with record n of type t.
 type Flows interface {
-	Trail(ctx context.Context, rec reclog.Record) ([]Leg, error)
-}
-
-// Party is an organisation or a system, by id and name.
-type Party struct {
-	ID   string `json:"id"`
-	Name string `json:"name,omitempty"`
-}
-
-// Leg is what one flow did with a record.
-type Leg struct {
-	Flow      string        `json:"flow"`
-	To        Party         `json:"to"` // the organisation that receives
-	System    Party         `json:"system"`
-	Purpose   reeve.Purpose `json:"purpose"`
-	Agreement string        `json:"agreement"`
-	Fields    []string      `json:"fields"` // what the agreement lets it see, as JSON Pointers
-	// State is "delivered", "waiting", "parked", "uncertain", "not for them" (the
-	// flow's filter), "given up" or "not sent".
-	State string     `json:"state"`
-	At    *time.Time `json:"at,omitempty"` // when that became so
-	Why   string     `json:"why,omitempty"`
+	Trail(ctx context.Context, n int64, t reeve.RecordType) ([]flow.Leg, error)
 }
 
 // Trail is the story of one record.
@@ -61,7 +41,7 @@ type Trail struct {
 	WaitsFor     reeve.RecordID   `json:"waitsFor,omitempty"`
 	Problems     []reeve.Problem  `json:"problems,omitempty"`
 	Reasons      []string         `json:"reasons,omitempty"` // of a refusal
-	Deliveries   []Leg            `json:"deliveries"`
+	Deliveries   []flow.Leg       `json:"deliveries"`
 	Journal      []int64          `json:"journal"` // numbers of the entries about it
 }
 
@@ -96,9 +76,9 @@ func (t *Teller) Tell(ctx context.Context, id reeve.RecordID) (Trail, error) {
 		return Trail{}, reeve.E(reeve.NotFound, op, "there is no record %s", id)
 	}
 	out := Trail{ID: id, Seq: n, Type: rec.Type, Sender: rec.Sender, Status: "accepted", At: rec.At, Submission: submission(rec.Submission),
-		Replaces: rec.Replaces, ReleasedFrom: rec.ReleasedFrom, Deliveries: []Leg{}}
+		Replaces: rec.Replaces, ReleasedFrom: rec.ReleasedFrom, Deliveries: []flow.Leg{}}
 	if t.Flows != nil {
-		legs, err := t.Flows.Trail(ctx, rec)
+		legs, err := t.Flows.Trail(ctx, rec.N, rec.Type)
 		if err != nil {
 			return Trail{}, err
 		}
@@ -132,7 +112,7 @@ func (t *Teller) held(ctx context.Context, id reeve.RecordID) (Trail, error) {
 		return Trail{}, err
 	}
 	out := Trail{ID: id, Seq: h.N, Type: h.Type, Sender: h.Sender, Status: string(h.State), At: h.At, Submission: submission(h.Submission),
-		WaitsFor: h.Waits, Problems: h.Problems, ForwardedTo: h.Became, Deliveries: []Leg{}}
+		WaitsFor: h.Waits, Problems: h.Problems, ForwardedTo: h.Became, Deliveries: []flow.Leg{}}
 	if h.Became != "" {
 		next, err := t.Tell(ctx, h.Became)
 		if err != nil {
@@ -161,7 +141,7 @@ func (t *Teller) refused(ctx context.Context, id reeve.RecordID) (Trail, error) 
 		return Trail{}, none
 	}
 	out := Trail{ID: id, Status: "refused", At: es[0].At, Submission: strings.TrimPrefix(string(es[0].About), "submission/"),
-		Deliveries: []Leg{}, Journal: []int64{n}}
+		Deliveries: []flow.Leg{}, Journal: []int64{n}}
 	for _, why := range es[0].Why {
 		if s, ok := strings.CutPrefix(why, "sender "); ok {
 			out.Sender = s

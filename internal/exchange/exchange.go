@@ -1,0 +1,165 @@
+// Package exchange assembles the exchange: record types and agreements, the door
+// through which records come in, the quarantine, the flows that carry records to
+// other systems, and the trail that tells what became of each.
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/agreement"
+	"github.com/reeve-civic/reeve/internal/exchange/contract"
+	"github.com/reeve-civic/reeve/internal/exchange/delivery"
+	"github.com/reeve-civic/reeve/internal/exchange/flow"
+	"github.com/reeve-civic/reeve/internal/exchange/iface"
+	"github.com/reeve-civic/reeve/internal/exchange/intake"
+	"github.com/reeve-civic/reeve/internal/exchange/once"
+	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
+	"github.com/reeve-civic/reeve/internal/exchange/trail"
+	"github.com/reeve-civic/reeve/internal/kernel"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
+)
+
+// Kinds are the kinds of definition that the exchange reads.
+func Kinds() []def.Kind {
+	schemas := new(contract.Schemas)
+	return []def.Kind{contract.Kind(schemas), agreement.Kind(schemas), iface.Kind(), flow.Kind()}
+}
+
+// Asks are the questions that the exchange asks of other blocks, and what it is
+// told. Every field may be left out.
+type Asks struct {
+	// Receivers are parts of this program that take deliveries, by the NAME of an
+	// interface's address internal:NAME.
+	Receivers map[string]delivery.Receiver
+	// Address is asked about every outbound address, after DNS; nil allows all.
+	Address func(network, address string) error
+	// Received is told what became of records that came in, for metrics.
+	Received func(t reeve.RecordType, c intake.Counts)
+	// Delivered is told of outcomes of deliveries, for metrics.
+	Delivered func(flow, outcome string, n int)
+}
+
+// Exchange is the block, opened.
+type Exchange struct {
+	Once       *once.Index
+	Quarantine *quarantine.Ward
+	Intake     *intake.Desk
+	Delivery   *delivery.Desk
+	Flows      *flow.Runner
+	Trail      *trail.Teller
+
+	rules atomic.Pointer[intake.Rules]
+}
+
+// Rules are the record types and agreements in force.
+func (x *Exchange) Rules() *intake.Rules { return x.rules.Load() }
+
+// Open builds the block on k, mounts its pages and API, and registers its workers.
+func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
+	x := &Exchange{}
+	x.rules.Store(&intake.Rules{Types: &contract.Set{}, Agreements: &agreement.Set{}})
+	if err := x.openDoor(ctx, k, asks); err != nil {
+		return nil, err
+	}
+	if err := x.openFlows(ctx, k, asks); err != nil {
+		return nil, err
+	}
+	if err := x.activate(k); err != nil {
+		return nil, err
+	}
+	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows}
+	x.Intake.Mount(k.Web)
+	x.Quarantine.Mount(k.Web)
+	x.Trail.Mount(k.Web)
+	k.Worker("intake", x.Intake.Step)
+	k.Worker("once", x.Once.Step)
+	return x, nil
+}
+
+// openDoor opens what takes records in.
+func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (err error) {
+	var secret [32]byte
+	copy(secret[:], k.Keys.Derive("exchange: what was told before"))
+	if x.Once, err = once.Open(ctx, k.DB, secret); err != nil {
+		return err
+	}
+	x.Quarantine, err = quarantine.New(ctx, quarantine.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Bus: k.Bus, Once: x.Once,
+		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set }})
+	if err != nil {
+		return err
+	}
+	if err := intake.Recall(ctx, x.Once, k.Log, x.Quarantine); err != nil {
+		return fmt.Errorf("exchange: recalling what was told before: %w", err)
+	}
+	x.Intake, err = intake.New(ctx, intake.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Once: x.Once, Ward: x.Quarantine,
+		Rules: x.Rules, Observe: asks.Received})
+	return err
+}
+
+// openFlows opens what carries records on.
+func (x *Exchange) openFlows(ctx context.Context, k *kernel.Kernel, asks Asks) (err error) {
+	x.Delivery, err = delivery.Open(ctx, delivery.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Slog, Now: k.Now, Getenv: k.Getenv,
+		Address: asks.Address, Count: asks.Delivered,
+		Park: func(tx *store.Tx, r delivery.Refusal) error {
+			return x.park(tx, k, quarantine.Parked{Flow: r.Flow, N: r.N, ID: r.Record, Cause: "refused by the receiver", Problems: r.Problems})
+		}})
+	if err != nil {
+		return err
+	}
+	for name, r := range asks.Receivers {
+		x.Delivery.Receiver(name, r)
+	}
+	x.Flows, err = flow.Open(ctx, flow.Options{DB: k.DB, Log: k.Log, Journal: k.Journal, Desk: x.Delivery, Slog: k.Slog, Now: k.Now,
+		Park: func(tx *store.Tx, s flow.Stuck) error {
+			return x.park(tx, k, quarantine.Parked{Flow: s.Flow, N: s.N, ID: s.Record, Cause: "could not be prepared", Problems: s.Problems})
+		}})
+	if err != nil {
+		return err
+	}
+	x.Quarantine.SetParking(x.Flows)
+	k.Worker("flows", x.Flows.Step)
+	k.Worker("delivery", x.Delivery.Step)
+	return nil
+}
+
+// park shows a record that a flow could not deliver beside those that are held.
+func (x *Exchange) park(tx *store.Tx, k *kernel.Kernel, p quarantine.Parked) error {
+	rec, err := k.Log.GetTx(tx, p.N)
+	if err != nil {
+		return err
+	}
+	p.Type, p.Sender = rec.Type, rec.Sender
+	return x.Quarantine.Park(tx, p)
+}
+
+// activate follows the definitions: a new set is compiled as a whole, then put in
+// force everywhere in the exchange.
+func (x *Exchange) activate(k *kernel.Kernel) error {
+	schemas := new(contract.Schemas)
+	problems := k.Defs.OnActivate(func(s *def.Set) (func(), []def.Problem) {
+		types, problems := schemas.Compile(s)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		agreements, problems := agreement.Compile(s, agreement.Options{Zone: k.Zone})
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		flows, problems := flow.Compile(s, types, agreements, k.Zone)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		return func() {
+			x.rules.Store(&intake.Rules{Types: types, Agreements: agreements, Set: s.Hash()})
+			x.Flows.Use(flows)
+		}, nil
+	})
+	if len(problems) > 0 {
+		return fmt.Errorf("exchange: %s", problems[0])
+	}
+	return nil
+}
