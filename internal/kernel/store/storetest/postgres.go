@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,12 +27,7 @@ import (
 func Postgres(t testing.TB) string {
 	t.Helper()
 	c, err := shared()
-	if errors.Is(err, errAbsent) && os.Getenv("REEVE_REQUIRE_POSTGRES") != "1" {
-		t.Skip("PostgreSQL is not installed: make test installs it")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	present(t, err)
 	name := fmt.Sprintf("t%d_%d", os.Getpid(), c.n.Add(1))
 	if err := c.exec("create database " + name); err != nil {
 		t.Fatal(err)
@@ -43,6 +39,34 @@ func Postgres(t testing.TB) string {
 		}
 	})
 	return c.URL(name)
+}
+
+// Private starts a cluster for one test alone, which may kill and start it.
+func Private(t testing.TB, fsync bool) *Cluster {
+	t.Helper()
+	_, err := binaries()
+	present(t, err)
+	dir, err := os.MkdirTemp("", "reeve-pg-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	c, err := StartCluster(dir, fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Kill)
+	return c
+}
+
+func present(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errAbsent) && os.Getenv("REEVE_REQUIRE_POSTGRES") != "1" {
+		t.Skip("PostgreSQL is not installed: make test installs it")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // shared is the cluster of this test binary.
@@ -79,13 +103,14 @@ var errAbsent = errors.New("PostgreSQL is not installed")
 
 // Cluster is a private PostgreSQL server. It dies with this process.
 type Cluster struct {
-	Dir  string
-	port int
-	cred *syscall.Credential
-	cmd  *exec.Cmd
-	n    atomic.Int64
-	db   *sql.DB
-	fs   bool
+	Dir   string
+	port  int
+	cred  *syscall.Credential
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when the server process is gone
+	n     atomic.Int64
+	db    *sql.DB
+	fs    bool
 
 	sweeper *os.File // kept open as long as this process lives
 }
@@ -146,7 +171,9 @@ func (c *Cluster) Start() error {
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync="+fs, "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum=off")
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	started := make(chan error)
+	c.ended = make(chan struct{})
 	go func() {
+		defer close(c.ended)
 		// The parent-death signal is tied to the thread that starts the child: keep it.
 		runtime.LockOSThread()
 		err := c.cmd.Start()
@@ -177,9 +204,38 @@ func (c *Cluster) Start() error {
 	return fmt.Errorf("PostgreSQL does not answer: %w: %s", err, b)
 }
 
-// Kill ends the server at once, as kill -9 of all its processes does.
+// Kill ends the server and all its processes at once, as kill -9 does.
 func (c *Cluster) Kill() {
-	syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+	pid := c.cmd.Process.Pid
+	all := append([]int{pid}, children(pid)...)
+	for _, p := range all {
+		syscall.Kill(p, syscall.SIGKILL)
+	}
+	<-c.ended
+	for _, p := range all[1:] { // they hold the shared memory until they are gone
+		for syscall.Kill(p, 0) == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+func children(pid int) (all []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range stats {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		// "pid (name) state ppid ...": the name may hold anything but is in brackets.
+		i := strings.LastIndexByte(string(b), ')')
+		fields := strings.Fields(string(b[i+1:]))
+		if len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
+			if n, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
 }
 
 // URL names a database of the cluster.
