@@ -1,7 +1,6 @@
 # The two that matter: `make run` shows the demo, `make test` proves everything.
 
 GO          ?= go
-LISTEN      ?= 127.0.0.1:8080
 TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 WEB         := internal/kernel/web
@@ -23,8 +22,8 @@ endif
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-run: build ## Install what is needed, build, and start the demo (LISTEN=127.0.0.1:8080)
-	@exec bin/reeve demo --listen $(LISTEN)
+run: build ## Install what is needed, build, and start the demo (LISTEN=ADDR, DATA=DIR)
+	@exec bin/reeve demo $(if $(LISTEN),--listen $(LISTEN)) $(if $(DATA),--data $(DATA))
 
 # The commit is the version, where git can tell it.
 build: VCS = $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
@@ -44,7 +43,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 test: build ## Install what is needed (PostgreSQL, Chromium), check everything, run every test
 	@tools/needs test
 	@$(MAKE) --no-print-directory check
-	REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test $(TESTFLAGS) ./...
+	REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test -timeout 20m $(TESTFLAGS) ./...
 
 check: assets ## Formatting, vet, staticcheck, generated code up to date (the architecture test is among the tests)
 	@bad=$$(find . -path ./node_modules -prune -o -path './.*' -prune -o -name '*.go' -print | xargs gofmt -l); \

@@ -28,13 +28,10 @@ const sampleJSON = `{
   "deceased": {"name": "Rowan Example", "dateOfBirth": "1941-02-30", "address": "1 The Street, Ashcombe, a line that is quite long so that it has to scroll"}
 }`
 
-const sampleMap = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 150" width="760" height="150" role="img" aria-label="Map">
-<g class="edge"><path d="M190 40 L 320 40"/><polygon points="320,36 330,40 320,44"/></g>
-<g class="edge silent"><path d="M190 110 L 320 110"/><polygon points="320,106 330,110 320,114"/></g>
-<g class="edge undeclared"><path d="M450 40 L 580 40"/></g><g class="edge held"><path d="M450 110 L 580 110"/></g>
-<g class="node outside"><polygon points="20,15 190,15 190,65 20,65"/><text x="35" y="45">Register office</text></g>
-<g class="node"><polygon points="330,15 450,15 450,65 330,65"/><text x="345" y="45">Council tax</text></g>
-<g class="node"><polygon points="330,85 450,85 450,135 330,135"/><text x="345" y="115">Libraries</text></g></svg>`
+const sampleMap = `<svg class="reeve-map" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 150" role="group" aria-label="Map">
+<g class="flow flowing"><path fill="none" stroke="#1d70b8" stroke-width="2" d="M190 40 L 320 40"/></g>
+<g class="system"><a href="/staff/"><polygon fill="white" stroke="black" points="20,15 190,15 190,65 20,65"/><text x="35" y="45">Register office</text></a></g>
+<g class="system"><a href="/staff/"><polygon fill="white" stroke="black" points="330,15 450,15 450,65 330,65"/><text x="345" y="45">Council tax</text></a></g></svg>`
 
 // gallery is a page with every component.
 func gallery(withErrors bool) templ.Component {
@@ -77,8 +74,8 @@ func gallery(withErrors bool) templ.Component {
 		templ.Raw(`<span class="govuk-caption-l">Held record</span><h1 class="govuk-heading-l">A gallery of components</h1>`),
 		ui.Stats([]ui.Stat{{Label: "Records accepted", Value: "12,340", Note: "since midnight"}, {Label: "Held", Value: "12", Href: "/staff/Held", Tone: ui.Bad}, {Label: "Waiting", Value: "3", Href: "/staff/Records", Tone: ui.Waiting}, {Label: "Delivered", Value: "36,984", Tone: ui.Good}}),
 		h2("Map"),
-		templ.Raw(`<ul class="app-legend"><li>Carries records</li><li class="silent">Declared, silent</li><li class="undeclared">Seen, not declared</li><li class="held">Has held records</li></ul>`),
-		around(ui.Map("Map of systems"), templ.Raw(sampleMap)),
+		templ.Raw(`<ul class="govuk-list reeve-map-key"><li><span class="reeve-line"></span>Declared, and flowing</li><li><span class="reeve-line reeve-line--silent"></span>Declared, but silent</li><li><span class="reeve-line reeve-line--undeclared"></span>Seen, but not declared</li></ul>`),
+		around(ui.ScrollRegion("Map of systems"), templ.Raw(sampleMap)),
 		around(ui.ScrollRegion("Records"), ui.Table(table)),
 		ui.Table(stacked),
 		ui.Pagination(ui.Pages(4, 12, func(n int) string { return fmt.Sprintf("/staff/Records?page=%d", n) })),
