@@ -37,9 +37,10 @@ type Options struct {
 	Log            *slog.Logger     // nil: slog.Default
 	Now            func() time.Time // required
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-* and X-Request-Id are believed
+	Origins        []string         // the site's own origins ("https://reeve.example.org"), where a proxy changes Host
 	Secure         bool             // served over TLS: HSTS, Secure cookies
 	Body           string           // the public body's name, "Ashcombe Borough Council"
-	Zone           *time.Location   // the body's local time for pages; nil: UTC
+	Zone           *time.Location   // the body's local time, in which pages show times; nil: UTC
 	Demo           string           // text of the banner on every page, "" for none
 	// Name is what the header calls whoever is signed in; nil: the actor's id.
 	Name func(context.Context, reeve.Actor) string
@@ -109,6 +110,11 @@ func New(o Options) *Mux {
 		nav: map[string][]NavItem{}, signIn: map[string]string{}, signOut: map[string]string{},
 		secret: make([]byte, 32), assets: loadAssets(dist),
 	}
+	for _, origin := range o.Origins {
+		if err := m.cross.AddTrustedOrigin(origin); err != nil {
+			panic("web: " + err.Error())
+		}
+	}
 	m.buffers.New = func() any { return new(bytes.Buffer) }
 	_, _ = rand.Read(m.secret) // never fails
 	if m.assets.err != nil {
@@ -142,6 +148,9 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Routes lists what was mounted, in order.
 func (m *Mux) Routes() []Route { return slices.Clone(m.routes) }
+
+// Local is t in the body's local time, as [ui.Time] shows it.
+func (m *Mux) Local(t time.Time) time.Time { return t.In(m.o.Zone) }
 
 // Secure reports whether cookies must be Secure.
 func (m *Mux) Secure() bool { return m.o.Secure }

@@ -93,7 +93,7 @@ func (m *Mux) Render(w http.ResponseWriter, r *http.Request, p Page, content tem
 	buf := m.buffers.Get().(*bytes.Buffer)
 	defer m.buffers.Put(buf)
 	buf.Reset()
-	if err := layout(d, content).Render(r.Context(), buf); err != nil {
+	if err := layout(d, content).Render(ui.WithZone(r.Context(), m.o.Zone), buf); err != nil {
 		return err
 	}
 	h := w.Header()

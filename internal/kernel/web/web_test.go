@@ -22,6 +22,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 func clock() time.Time { return time.Unix(1_760_000_000, 0) }
@@ -359,6 +360,16 @@ func TestLayoutAndFlash(t *testing.T) {
 	w = s.do("GET", "/staff/", "Cookie", "staff=1; "+flash.Name+"=Zm9yZ2Vk."+strings.Split(flash.Value, ".")[1])
 	if strings.Contains(w.Body.String(), "forged") {
 		t.Error("a forged notice was shown")
+	}
+}
+
+func TestTimesAreLocal(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.Zone = time.FixedZone("BST", 3600) })
+	s.Handle("GET /time", "open.see", func(w http.ResponseWriter, r *http.Request) error {
+		return s.Render(w, r, web.Page{Title: "Time"}, ui.Time(time.Date(2026, 7, 31, 23, 30, 0, 0, time.UTC)))
+	})
+	if body := s.do("GET", "/time").Body.String(); !strings.Contains(body, "1 August 2026 at 12:30am") {
+		t.Errorf("the page shows another time: %s", body)
 	}
 }
 

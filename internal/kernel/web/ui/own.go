@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -117,4 +118,19 @@ func classTone(c reeve.Class) string {
 		return "govuk-tag--orange"
 	}
 	return "govuk-tag--red"
+}
+
+type zoneKey struct{}
+
+// WithZone makes [Time] show moments in the local time of loc.
+func WithZone(ctx context.Context, loc *time.Location) context.Context {
+	return context.WithValue(ctx, zoneKey{}, loc)
+}
+
+// local is t in the zone of ctx, or in its own.
+func local(ctx context.Context, t time.Time) time.Time {
+	if loc, ok := ctx.Value(zoneKey{}).(*time.Location); ok {
+		return t.In(loc)
+	}
+	return t
 }
