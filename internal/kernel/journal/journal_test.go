@@ -568,3 +568,47 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "entries/s")
 	b.ReportMetric(float64(db.Stats().Fsyncs), "fsyncs")
 }
+
+// A restore is told apart from a roll-back, and what it lost is named.
+func TestVerifyAfterARestore(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		dir := t.TempDir()
+		j := open(t, db, dir)
+		add(t, j, 20)
+		if _, err := j.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var backup bytes.Buffer
+		if err := db.Dump(t.Context(), &backup); err != nil {
+			t.Fatal(err)
+		}
+		add(t, j, 10)
+		lost, err := j.Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := store.Options{Path: filepath.Join(t.TempDir(), "new.db"), Now: time.Now}
+		if _, err := store.Restore(t.Context(), o, &backup); err != nil {
+			t.Fatal(err)
+		}
+		back, err := store.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer back.Close()
+		j = open(t, back, dir) // the folder of checkpoints outlived the database
+		add(t, j, 40)
+		c, err := j.Checkpoint(t.Context())
+		if err != nil || c.Size != 60 || c.Epoch() != 2 {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		r, err := Verify(t.Context(), back, VerifyOptions{Dir: dir})
+		if err != nil || !r.OK() || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "entries 20 to 29 of epoch 1") {
+			t.Errorf("%+v, %v", r, err)
+		}
+		r, err = Verify(t.Context(), back, VerifyOptions{Dir: dir, Checkpoints: []string{lost.Text}})
+		if err != nil || r.FirstBad != 20 || r.LastBad != 29 {
+			t.Errorf("to who was promised more: %+v, %v", r, err)
+		}
+	})
+}

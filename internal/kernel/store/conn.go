@@ -45,6 +45,7 @@ type conn struct {
 	pg    bool
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
+	first string // run on each new connection
 }
 
 // maxStmts bounds the prepared statements of a connection; more than that are
@@ -59,6 +60,12 @@ func (c *conn) begin(ctx context.Context, how string) error {
 				return err
 			}
 			c.stmts = map[string]*sql.Stmt{}
+			if c.first != "" {
+				if _, err := c.exec(ctx, c.first); err != nil {
+					c.close()
+					return err
+				}
+			}
 		}
 		_, err := c.exec(ctx, how)
 		if err == nil {

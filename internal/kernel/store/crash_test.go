@@ -217,3 +217,44 @@ func TestNothingAcknowledgedIsLostWhenPostgresIsKilledToo(t *testing.T) {
 	}
 	t.Logf("%d records acknowledged in 4 runs", len(all))
 }
+
+// BenchmarkAppend is the path of a record without the rest of the exchange: log
+// and journal, in groups of 1,000.
+func BenchmarkAppend(b *testing.B) {
+	dbs := map[string]func() store.Options{
+		"sqlite":   func() store.Options { return store.Options{Path: filepath.Join(b.TempDir(), "reeve.db")} },
+		"postgres": func() store.Options { return store.Options{URL: storetest.Private(b, true).URL("postgres")} },
+	}
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) {
+			k, err := openKit(b.Context(), dbs[name](), b.TempDir())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer k.db.Close()
+			recs := make([]log.Record, 1000)
+			for i := range recs {
+				recs[i] = log.Record{Type: "rec-a", Sender: "org-a", Key: strconv.Itoa(i), Body: fmt.Appendf(nil, `{"n":%d,"x":"%x","rest":"%s"}`, i, rand.Int64(), strings.Repeat("lorem ipsum ", 75))}
+			}
+			es := make([]journal.Entry, len(recs))
+			b.ResetTimer()
+			for n := 0; n < b.N; n += len(recs) {
+				err := k.db.Update(b.Context(), func(tx *store.Tx) error {
+					if err := k.log.Append(tx, recs); err != nil {
+						return err
+					}
+					for i, r := range recs {
+						es[i] = journal.Entry{Actor: "partner/org-a", Verb: "accepted", About: reeve.Ref("record/" + r.ID), Purpose: "direct-care", Set: "abcdef", Digest: r.Digest}
+					}
+					_, err := k.jrn.Append(tx, es...)
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+			b.ReportMetric(float64(k.db.Stats().Fsyncs), "fsyncs")
+		})
+	}
+}

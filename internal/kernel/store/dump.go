@@ -62,12 +62,21 @@ func (db *DB) Backup(ctx context.Context, file string) error {
 	defer os.Remove(f.Name())
 	err = db.Dump(ctx, f)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
+		err = errors.Join(os.Rename(f.Name(), file), syncDir(filepath.Dir(file)))
 	}
 	if err != nil {
 		return fmt.Errorf("store: backup to %s: %w", file, err)
 	}
 	return nil
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Dump writes everything in the database as of one moment.

@@ -127,6 +127,10 @@ func (db *DB) open(ctx context.Context) error {
 		db.idle <- &conn{pool: db.read, pg: db.pg}
 	}
 	db.writer = &conn{pool: db.write, pg: db.pg}
+	if db.pg {
+		// A process that hangs must not keep the head row from the others for ever.
+		db.writer.first = "set idle_in_transaction_session_timeout = '60s'"
+	}
 	if db.o.ReadOnly {
 		err = db.View(ctx, func(tx *Tx) error {
 			var n int64
@@ -149,8 +153,8 @@ func (db *DB) name() string {
 	return db.o.Path
 }
 
-// Close waits for the commit group that runs, refuses what is queued and closes
-// the database.
+// Close waits for the commit group and the views that run, refuses what is queued
+// and closes the database.
 func (db *DB) Close() error {
 	db.closing.Do(func() { close(db.stop) })
 	<-db.stopped
@@ -161,6 +165,11 @@ func (db *DB) release() error {
 	var errs []error
 	if db.writer != nil {
 		db.writer.close()
+		for range readers {
+			c := <-db.idle
+			c.close()
+			defer func() { db.idle <- c }() // a View that comes late gets an error from the closed pool
+		}
 	}
 	for _, p := range []*sql.DB{db.read, db.write} {
 		if p != nil {
@@ -241,8 +250,6 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	case c = <-db.idle:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-db.stop:
-		return ErrClosed
 	}
 	defer func() { db.idle <- c }()
 	begin := "begin"

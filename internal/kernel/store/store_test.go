@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -536,5 +539,58 @@ func BenchmarkUpdate(b *testing.B) {
 			wg.Wait()
 			b.ReportMetric(float64(db.Stats().Fsyncs)/float64(b.N), "fsyncs/op")
 		})
+	}
+}
+
+// The database server goes away and comes back: callers get errors meanwhile, and
+// nobody needs to start anything again.
+func TestPostgresComesBack(t *testing.T) {
+	c := storetest.Private(t, false)
+	db, err := store.Open(t.Context(), store.Options{URL: c.URL("postgres"), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	table(t, db)
+	c.Kill()
+	err = db.Update(t.Context(), func(tx *store.Tx) error { _, err := put(tx, "lost"); return err })
+	if reeve.KindOf(err) != reeve.Transient {
+		t.Errorf("with the server gone: %v", err)
+	}
+	if err := db.View(t.Context(), func(tx *store.Tx) error { return nil }); err == nil {
+		t.Error("a view with the server gone")
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(t.Context(), func(tx *store.Tx) error { _, err := put(tx, "kept"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if got := items(t, db); !slices.Equal(got, []string{"1 kept"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Nothing is left running or open.
+func TestCloseLeavesNothing(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "reeve.db"), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table(t, db)
+	items(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	goleak.VerifyNone(t, before)
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, filepath.Join(os.TempDir(), "TestCloseLeavesNothing")) {
+			t.Errorf("still open: %s", to)
+		}
 	}
 }
