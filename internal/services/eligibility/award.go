@@ -213,11 +213,7 @@ func (d *Desk) Record(tx *store.Tx, by string, id int64, name string, value any)
 	if err := d.setFact(tx, a.Household, name, value, by, n); err != nil {
 		return err
 	}
-	s, err := d.o.Journal.Commitment(tx, a.Person)
-	if err != nil {
-		return err
-	}
-	if _, err := d.o.Journal.Append(tx, journal.Entry{Actor: by, Verb: "recorded a fact", Subject: s, About: a.Ref(), Why: []string{name}}); err != nil {
+	if err := d.noteAbout(tx, by, "recorded a fact", a, name); err != nil {
 		return err
 	}
 	return d.assess(tx, a.Household)

@@ -324,12 +324,8 @@ func (d *Desk) tellChange(tx *store.Tx, a Assessment, ans Answer) error {
 	for _, m := range ans.Missing {
 		why = append(why, "missing "+m)
 	}
-	s, err := d.o.Journal.Commitment(tx, a.Person)
-	if err != nil {
-		return err
-	}
 	verb := map[string]string{Yes: "found entitled to ", No: "found not entitled to ", Unknown: "cannot tell yet about "}[a.Outcome] + a.Benefit
-	if _, err := d.o.Journal.Append(tx, journal.Entry{Actor: "eligibility", Verb: verb, Subject: s, About: a.Ref(), Set: a.Set, Why: why}); err != nil {
+	if err := d.noteAbout(tx, "eligibility", verb, a, why...); err != nil {
 		return err
 	}
 	body, err := json.Marshal(map[string]string{"benefit": a.Benefit, "outcome": a.Outcome})
@@ -398,6 +394,16 @@ func (d *Desk) review(tx *store.Tx, b *benefit, a Assessment, why string) error 
 		}
 	}
 	_, err := d.o.Cases.Open(tx, "eligibility", casework.New{Type: b.spec.Review, Person: a.Person, About: a.Ref(), Once: fmt.Sprintf("%s %s %d", b.spec.Review, a.Ref(), a.Changed.UnixMilli()), Why: why})
+	return err
+}
+
+// noteAbout journals that somebody did something with an assessment.
+func (d *Desk) noteAbout(tx *store.Tx, by, verb string, a Assessment, why ...string) error {
+	s, err := d.o.Journal.Commitment(tx, a.Person)
+	if err != nil {
+		return err
+	}
+	_, err = d.o.Journal.Append(tx, journal.Entry{Actor: by, Verb: verb, Subject: s, About: a.Ref(), Set: a.Set, Why: why})
 	return err
 }
 

@@ -648,11 +648,15 @@ func (d *Desk) Waiting(tx *store.Tx) (int, error) { return countWaiting(tx) }
 func (d *Desk) Of(tx *store.Tx, p reeve.PersonID) ([]Event, error) { return ofPerson(tx, p) }
 
 func (d *Desk) note(tx *store.Tx, verb string, e Event, why ...string) error {
+	return d.noteBy(tx, "lifeevent", verb, e, why...)
+}
+
+func (d *Desk) noteBy(tx *store.Tx, by, verb string, e Event, why ...string) error {
 	s, err := d.o.Journal.Commitment(tx, e.Person)
 	if err != nil {
 		return err
 	}
-	_, err = d.o.Journal.Append(tx, journal.Entry{Actor: "lifeevent", Verb: verb, Subject: s, About: e.Ref(), Set: e.Set, Why: why})
+	_, err = d.o.Journal.Append(tx, journal.Entry{Actor: by, Verb: verb, Subject: s, About: e.Ref(), Set: e.Set, Why: why})
 	return err
 }
 

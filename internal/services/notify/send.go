@@ -228,6 +228,14 @@ func (d *Desk) stillAllowed(ctx context.Context, m *Message) (stop bool, err err
 
 func (d *Desk) accepted(ctx context.Context, m Message, remote string) error {
 	return d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		now, err := get(tx, m.ID)
+		if err != nil {
+			return err
+		}
+		if now.Done() { // a call-back was faster than the answer
+			now.remote = remote
+			return setState(tx, now, tx.Now)
+		}
 		m.State, m.Reason, m.remote, m.unclear = Accepted, "", remote, false
 		return d.settle(tx, m, tx.Now.Add(d.o.PollAfter), "sent message")
 	})
