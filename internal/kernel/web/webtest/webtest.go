@@ -62,7 +62,7 @@ func Start() (*Chrome, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true),
-		chromedp.Env("HOME="+profile)) // a machine without a home folder will do
+		chromedp.Env("HOME="+profile, "TMPDIR="+profile)) // a machine without a home folder will do, and nothing is left in the common one
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stopTab := chromedp.NewContext(alloc)
 	c := &Chrome{ctx: ctx, stop: func() {
