@@ -88,7 +88,8 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 		return err
 	}
 	x.Quarantine, err = quarantine.New(ctx, quarantine.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Bus: k.Bus, Once: x.Once,
-		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set }})
+		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
+		Zone: k.Zone, Name: func(kind, id string) string { return nameOf(k.Defs.Set(), kind, id) }})
 	if err != nil {
 		return err
 	}
@@ -162,4 +163,12 @@ func (x *Exchange) activate(k *kernel.Kernel) error {
 		return fmt.Errorf("exchange: %s", problems[0])
 	}
 	return nil
+}
+
+// nameOf is what a definition is called, or its id where it is not there.
+func nameOf(s *def.Set, kind, id string) string {
+	if o, ok := s.Lookup(kind, id); ok && o.Name != "" {
+		return o.Name
+	}
+	return id
 }

@@ -288,7 +288,12 @@ func hasType(s *jsonschema.Schema, name string) bool {
 // the schema's title, or the field's name in words.
 func (t *Type) Label(pointer string) string {
 	toks := Tokens(pointer)
-	if title := label(t.schema, toks, 0); title != "" {
+	title := ""
+	at(t.schema, toks, 0, func(s *jsonschema.Schema) bool {
+		title = s.Title
+		return title == ""
+	})
+	if title != "" {
 		return title
 	}
 	name, n := "", ""
@@ -304,35 +309,69 @@ func (t *Type) Label(pointer string) string {
 	return words(name) + n
 }
 
-func label(s *jsonschema.Schema, toks []string, depth int) string {
-	if s == nil || depth > maxWalk {
-		return ""
-	}
-	if len(toks) == 0 && s.Title != "" {
-		return s.Title
-	}
-	if len(toks) > 0 {
-		if p, ok := s.Properties[toks[0]]; ok {
-			if l := label(p, toks[1:], depth+1); l != "" {
-				return l
+// Takes are the JSON types that the field at a JSON Pointer may have, as far as the
+// schema tells; none means any.
+func (t *Type) Takes(pointer string) (types []string) {
+	at(t.schema, Tokens(pointer), 0, func(s *jsonschema.Schema) bool {
+		if s.Types != nil {
+			types = append(types, s.Types.ToStrings()...)
+		}
+		return true
+	})
+	return types
+}
+
+// Choices are the texts that the field at a JSON Pointer must be one of; none means
+// that it is free.
+func (t *Type) Choices(pointer string) (choices []string) {
+	at(t.schema, Tokens(pointer), 0, func(s *jsonschema.Schema) bool {
+		if s.Enum == nil {
+			return true
+		}
+		choices = nil
+		for _, v := range s.Enum.Values {
+			text, ok := v.(string)
+			if !ok {
+				choices = nil
+				return false
 			}
+			choices = append(choices, text)
+		}
+		return false
+	})
+	return choices
+}
+
+// at calls yield with each schema that applies to the field at some tokens, until
+// it returns false; at returns false then.
+func at(s *jsonschema.Schema, toks []string, depth int, yield func(*jsonschema.Schema) bool) bool {
+	if s == nil || depth > maxWalk {
+		return true
+	}
+	if len(toks) == 0 {
+		if !yield(s) {
+			return false
+		}
+	} else {
+		if p, ok := s.Properties[toks[0]]; ok && !at(p, toks[1:], depth+1, yield) {
+			return false
 		}
 		if isIndex(toks[0]) {
 			for _, item := range items(s) {
-				if l := label(item, toks[1:], depth+1); l != "" {
-					return l
+				if !at(item, toks[1:], depth+1, yield) {
+					return false
 				}
 			}
 		}
 	}
 	for _, group := range [][]*jsonschema.Schema{together(s), s.AnyOf, s.OneOf} {
 		for _, sub := range group {
-			if l := label(sub, toks, depth+1); l != "" {
-				return l
+			if !at(sub, toks, depth+1, yield) {
+				return false
 			}
 		}
 	}
-	return ""
+	return true
 }
 
 // words makes "Date of birth" of "dateOfBirth".

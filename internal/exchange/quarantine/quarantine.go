@@ -80,6 +80,9 @@ type Options struct {
 	Types   func() *contract.Set // in force
 	Set     func() string        // hash of the definitions in force
 	Parking Parking              // may be nil: then nothing can be parked
+	Zone    *time.Location       // of times on pages; nil for UTC
+	// Name is what pages call a definition, by kind and id; nil: its id.
+	Name func(kind, id string) string
 }
 
 // Parking is told what a person decided about a parked record.

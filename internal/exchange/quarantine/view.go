@@ -1,0 +1,170 @@
+package quarantine
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// listData is what the list of held records shows.
+type listData struct {
+	Counts []Count
+	Held   []Held
+	Parked []Parked
+	Type   reeve.RecordType // chosen
+	Sender string
+	Next   string
+	now    time.Time
+	w      *Ward
+}
+
+func (d listData) stats() []ui.Stat {
+	held, parked := 0, 0
+	var oldest time.Time
+	for _, c := range d.Counts {
+		held += c.Held
+		parked += c.Parked
+		if oldest.IsZero() || c.Oldest.Before(oldest) {
+			oldest = c.Oldest
+		}
+	}
+	stats := []ui.Stat{{Label: "held", Value: strconv.Itoa(held), Href: "#held"}, {Label: "parked by a flow", Value: strconv.Itoa(parked), Href: "#parked"}}
+	if held > 0 {
+		stats[0].Tone = ui.Bad
+	}
+	if !oldest.IsZero() {
+		stats = append(stats, ui.Stat{Label: "the oldest waits", Value: age(d.now.Sub(oldest))})
+	}
+	return stats
+}
+
+// age is a length of time in words: "3 days".
+func age(d time.Duration) string {
+	say := func(n int, unit string) string {
+		if n == 1 {
+			return "1 " + unit
+		}
+		return fmt.Sprintf("%d %ss", n, unit)
+	}
+	switch {
+	case d < time.Minute:
+		return "less than a minute"
+	case d < time.Hour:
+		return say(int(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return say(int(d/time.Hour), "hour")
+	}
+	return say(int(d/(24*time.Hour)), "day")
+}
+
+func (d listData) heldTitle() string {
+	if d.Type == "" && d.Sender == "" {
+		return "Held"
+	}
+	return "Held: " + strings.TrimSpace(d.w.name("RecordType", string(d.Type))+" "+d.w.name("Organisation", d.Sender))
+}
+
+func (d listData) countRows() (rows [][]ui.Cell) {
+	for _, c := range d.Counts {
+		rows = append(rows, []ui.Cell{
+			ui.CellHTML(cellLink(d.w.name("RecordType", string(c.Type)), listHref(c.Type, c.Sender, 0))),
+			{Text: d.w.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Held)), ui.Num(strconv.Itoa(c.Parked)), {Text: age(d.now.Sub(c.Oldest))},
+		})
+	}
+	return rows
+}
+
+func (d listData) heldRows() (rows [][]ui.Cell) {
+	for _, h := range d.Held {
+		wrong := ""
+		switch {
+		case len(h.Problems) > 0:
+			wrong = otherText(h.Problems[0].Path, h.Problems[0].Message)
+			if n := len(h.Problems) - 1; n > 0 {
+				wrong += fmt.Sprintf(", and %d more", n)
+			}
+		case h.Waits != "":
+			wrong = "waits for " + string(h.Waits)
+		}
+		rows = append(rows, []ui.Cell{
+			ui.CellHTML(cellLink(string(h.ID), "/staff/held/"+string(h.ID))), {Text: d.w.name("RecordType", string(h.Type))},
+			{Text: d.w.name("Organisation", h.Sender)}, {Text: age(d.now.Sub(h.At))}, {Text: wrong},
+		})
+	}
+	return rows
+}
+
+func (d listData) parkedRows() (rows [][]ui.Cell) {
+	for _, p := range d.Parked {
+		rows = append(rows, []ui.Cell{
+			ui.CellHTML(cellLink(string(p.ID), fmt.Sprintf("/staff/parked/%s/%d", p.Flow, p.N))), {Text: d.w.name("RecordType", string(p.Type))},
+			{Text: d.w.name("Flow", p.Flow)}, {Text: age(d.now.Sub(p.At))}, {Text: sentence(p.Cause)},
+		})
+	}
+	return rows
+}
+
+func (h Held) rows(now time.Time, sender string, loc *time.Location) []ui.SummaryRow {
+	return []ui.SummaryRow{
+		ui.Row("Sender", sender),
+		ui.Row("Received", ui.TimeText(h.At.In(loc))+", "+age(now.Sub(h.At))+" ago"),
+		ui.RowHTML("What became of it", cellLink("Trail", "/staff/records/"+string(h.ID))),
+	}
+}
+
+func (p Parked) rows(now time.Time, sender, flow string, loc *time.Location) []ui.SummaryRow {
+	return []ui.SummaryRow{
+		ui.Row("Flow", flow),
+		ui.Row("Why", sentence(p.Cause)),
+		ui.Row("Sender", sender),
+		ui.Row("Since", ui.TimeText(p.At.In(loc))+", "+age(now.Sub(p.At))+" ago"),
+		ui.RowHTML("What became of it", cellLink("Trail", "/staff/records/"+string(p.ID))),
+	}
+}
+
+// otherText is a problem with its place.
+func otherText(path, message string) string {
+	if path == "" {
+		return sentence(message)
+	}
+	return path + " " + message
+}
+
+func (f form) rightTitle() string {
+	if len(f.Wrong)+len(f.Others) > 0 {
+		return fmt.Sprintf("The other %d fields", len(f.Right))
+	}
+	return fmt.Sprintf("All %d fields", len(f.Right))
+}
+
+func (fd field) hint() ui.Part {
+	return ui.Text(fd.Group)
+}
+
+func (fd field) message() ui.Part {
+	return ui.Text(strings.Join(fd.Messages, ". "))
+}
+
+// choice is a field that must be one of some texts; what it is now stays among them.
+func (fd field) choice() ui.SelectOptions {
+	o := ui.SelectOptions{Label: ui.Text(fd.Label), Hint: fd.hint(), ErrorMessage: fd.message(), ID: fd.ID, Name: fd.ID, Value: fd.Value}
+	known := false
+	for _, c := range fd.Choices {
+		known = known || c == fd.Value
+	}
+	if !known {
+		text := fd.Value
+		if text == "" {
+			text = "Choose one"
+		}
+		o.Items = append(o.Items, ui.SelectItem{Value: fd.Value, Text: text})
+	}
+	for _, c := range fd.Choices {
+		o.Items = append(o.Items, ui.SelectItem{Value: c, Text: c})
+	}
+	return o
+}
