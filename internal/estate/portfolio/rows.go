@@ -73,7 +73,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	return append(rows,
 		text("Must be back within", rto),
 		text("Restore last tried", restore),
-		ui.RowHTML("Costs a year", moneyCell(row.Yearly)),
+		ui.RowHTML("Costs a year", yearlyCell(row)),
 	)
 }
 
@@ -144,4 +144,14 @@ func peersOf(r *Report, row *Row) []peers {
 		}
 	}
 	return out
+}
+
+// shares reports whether a contract of the row pays for other systems too.
+func shares(row *Row) bool {
+	for _, k := range row.Contracts {
+		if len(k.Spec.Systems) > 1 {
+			return true
+		}
+	}
+	return false
 }
