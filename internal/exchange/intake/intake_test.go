@@ -2,7 +2,6 @@ package intake_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -497,4 +496,3 @@ func TestPatients(t *testing.T) {
 	}
 }
 
-var _ = context.Background
