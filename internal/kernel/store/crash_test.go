@@ -135,7 +135,8 @@ func crash(t *testing.T, o store.Options, dir string, kill func(child *os.Proces
 		cmd.Wait()
 		t.Fatalf("the child did not start: %s", &stderr)
 	}
-	time.AfterFunc(time.Duration(20+rand.N(250))*time.Millisecond, func() { kill(cmd.Process) })
+	killed := make(chan struct{})
+	time.AfterFunc(time.Duration(20+rand.N(250))*time.Millisecond, func() { kill(cmd.Process); close(killed) })
 	for sc.Scan() {
 		num, digest, ok := strings.Cut(sc.Text(), " ")
 		n, err := strconv.ParseInt(num, 10, 64)
@@ -143,6 +144,7 @@ func crash(t *testing.T, o store.Options, dir string, kill func(child *os.Proces
 			acked[n] = digest
 		}
 	}
+	<-killed
 	cmd.Wait()
 	return acked
 }

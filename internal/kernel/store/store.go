@@ -282,7 +282,8 @@ func lockFile(path string) (*os.File, error) {
 			"%s is in use by another process (%s): only one may serve a SQLite database; stop it, or use another data directory",
 			path, strings.TrimSpace("pid "+string(who)))
 	}
-	if err := f.Truncate(0); err == nil {
+	err = f.Truncate(0)
+	if err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
 	}
 	if err != nil {
