@@ -231,7 +231,7 @@ func sentence(s string) string {
 }
 
 // Docs describes all kinds in Markdown: one section a kind, one row a field.
-func Docs(reg *Registry) []byte {
+func Docs(reg *Registry) string {
 	var b strings.Builder
 	meta, err := shapes{}.of(reflect.TypeFor[metadata]())
 	if err != nil {
@@ -249,7 +249,7 @@ func Docs(reg *Registry) []byte {
 		}
 		table(&b, "spec", reg.shapes[i])
 	}
-	return []byte(b.String())
+	return b.String()
 }
 
 func table(b *strings.Builder, path string, s *shape) {

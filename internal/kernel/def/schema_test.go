@@ -107,7 +107,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 }
 
 func TestDocs(t *testing.T) {
-	got := def.Docs(registry())
+	got := []byte(def.Docs(registry()))
 	path := filepath.Join("testdata", "docs.md")
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
