@@ -189,16 +189,17 @@ func (d *Desk) byRef(tx *store.Tx, ref reeve.Ref) (Enrolment, bool, error) {
 	return get(tx, id)
 }
 
-// StopFor stops what is under way for any of the people because of cause, and
-// returns how many it stopped. Why is a code.
+// StopFor stops what is under way for the person because of cause, and what was
+// to begin for somebody else whom only they had been told of. It returns how many
+// it stopped. Why is a code.
 func (d *Desk) StopFor(tx *store.Tx, people []reeve.PersonID, cause reeve.Ref, why string) (n int, err error) {
 	for _, p := range people {
-		es, err := ofPerson(tx, p)
+		es, err := concerning(tx, p)
 		if err != nil {
 			return n, err
 		}
 		for _, e := range es {
-			if e.State != Notice && e.State != Active {
+			if e.State != Notice && (e.State != Active || e.Person != p) {
 				continue
 			}
 			n++

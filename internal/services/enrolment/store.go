@@ -69,6 +69,11 @@ func ofPerson(tx *store.Tx, p reeve.PersonID) ([]Enrolment, error) {
 	return list(tx.Query(`select `+columns+` from enrolment where person = ? order by id`, string(p)))
 }
 
+// concerning returns the enrolments of a person, and those they are told of.
+func concerning(tx *store.Tx, p reeve.PersonID) ([]Enrolment, error) {
+	return list(tx.Query(`select `+columns+` from enrolment where person = ? or recipient = ? order by id`, string(p), string(p)))
+}
+
 func stoppedBy(tx *store.Tx, ref reeve.Ref) ([]Enrolment, error) {
 	return list(tx.Query(`select `+columns+` from enrolment where stopped_by = ? order by id`, string(ref)))
 }

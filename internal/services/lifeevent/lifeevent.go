@@ -371,6 +371,9 @@ func (d *Desk) died(tx *store.Tx, e Event) error {
 	if err := d.o.Bus.Cancel(tx, "person/"+reeve.Ref(e.Person)); err != nil {
 		return err
 	}
+	if err := d.o.Eligibility.Touch(tx, e.Person); err != nil { // others in the household may need a person to look
+		return err
+	}
 	if stopped+cancelled == 0 {
 		return nil
 	}
