@@ -79,7 +79,7 @@ type importSystemsCmd struct {
 }
 
 func (i importSystemsCmd) Run() error {
-	report, err := app.ImportSystems(i.File, i.Mapping)
+	report, err := app.ImportSystems(i.File, i.Mapping, i.Out)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ready %s\n", a.BaseURL(ln.Addr()))
+	fmt.Printf("ready %s\n", a.BaseURL())
 	return run(ctx, a, ln)
 }
 

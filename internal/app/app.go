@@ -146,17 +146,8 @@ func problemsError(ps []def.Problem) error {
 // Handler returns the front door.
 func (a *App) Handler() http.Handler { return a.k.Web }
 
-// BaseURL is how people reach the program that listens on addr.
-func (a *App) BaseURL(addr net.Addr) string {
-	if a.config.BaseURL == "" {
-		scheme := "http://"
-		if a.config.TLS.Certificate != "" {
-			scheme = "https://"
-		}
-		a.k.BaseURL = scheme + addr.String()
-	}
-	return a.k.BaseURL
-}
+// BaseURL is how people reach the program.
+func (a *App) BaseURL() string { return a.k.BaseURL }
 
 // Reload takes up changed definitions, whole or not at all; what is wrong is logged.
 func (a *App) Reload(ctx context.Context) {

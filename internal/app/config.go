@@ -46,8 +46,11 @@ type Config struct {
 		CallbackToken string `yaml:"callback_token" env:"REEVE_NOTIFY_CALLBACK_TOKEN" doc:"Reference to the bearer token of status call-backs."`
 	} `yaml:"notify"`
 	SMTP struct {
-		Address string `yaml:"address" env:"REEVE_SMTP_ADDRESS" doc:"host:port of the mail server, used where Notify is not set."`
-		From    string `yaml:"from" env:"REEVE_SMTP_FROM" doc:"Sender address."`
+		Address  string `yaml:"address" env:"REEVE_SMTP_ADDRESS" doc:"host:port of the mail server, used where Notify is not set."`
+		From     string `yaml:"from" env:"REEVE_SMTP_FROM" doc:"Sender address."`
+		User     string `yaml:"user" env:"REEVE_SMTP_USER" doc:"Name to sign in with; empty for none."`
+		Password string `yaml:"password" env:"REEVE_SMTP_PASSWORD" doc:"Reference to the password."`
+		Plain    bool   `yaml:"plain" doc:"Without TLS, for a mail server on this machine only."`
 	} `yaml:"smtp"`
 
 	// What only code sets.

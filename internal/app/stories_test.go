@@ -31,11 +31,12 @@ import (
 // program does, and what comes of it. The whole house runs in process behind
 // real HTTP, with a clock that the story moves and workers that it settles.
 //
-//	house DIR            open the house on the definitions in DIR ($DEMO: those of the demo)
+//	house DIR            open the house on the definitions in DIR (defs: those of
+//	                     examples/first; $DEMO: those of the demo)
 //	restart              close it and open it again on the same data
-//	receiver NAME [how]  a system that takes records; $NAME_URL is its address (for env:NAME_URL).
+//	receiver NAME [how]  a system that takes records; definitions reach it at env:NAME.
 //	                     how: ok (default), down, refuse, vanish (takes, never answers)
-//	folder NAME          a folder that takes files; $NAME_URL is its address
+//	folder NAME          a folder that takes files; definitions reach it at env:NAME
 //	token ORG VAR        give ORG a token and keep it in $VAR
 //	signin ROLE...       sign in as staff in the story's browser
 //	send TYPE TOKEN FILE [header=value ...]   POST /v1/records/TYPE; the answer is stdout
@@ -70,6 +71,9 @@ func TestStories(t *testing.T) {
 
 func copyDemo(dir string, e *testscript.Env) error {
 	e.Setenv("DEMO", dir)
+	if err := os.CopyFS(filepath.Join(e.WorkDir, "defs"), os.DirFS("../../examples/first")); err != nil {
+		return err
+	}
 	return os.CopyFS(dir, demo.Body())
 }
 
@@ -327,8 +331,7 @@ func (s *story) receiver(ts *testscript.TestScript, args []string) error {
 }
 
 func (s *story) setenv(ts *testscript.TestScript, name, value string) {
-	s.env[name+"_URL"] = value
-	ts.Setenv(name+"_URL", value)
+	s.env[name] = value
 }
 
 func (s *story) folder(ts *testscript.TestScript, args []string) error {

@@ -57,5 +57,5 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Estate, error) {
 
 // Report is the estate as it stands now.
 func (e *Estate) Report(ctx context.Context) (*portfolio.Report, error) {
-	return e.model.Load().Report(ctx, e.k.Now(), e.asks.Interfaces)
+	return e.model.Load().Report(ctx, e.k.Now().In(e.k.Zone), e.asks.Interfaces)
 }

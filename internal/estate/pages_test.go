@@ -158,7 +158,7 @@ func TestWhatThePagesSay(t *testing.T) {
 		"/staff/estate/systems/sys-zz":                          {"Nobody &lt;knows&gt;", "Not known", "To know it:", "what the system costs is not known"},
 		"/staff/estate/standards/std-security":                  {"We check people as strongly as the data they see is sensitive", "facts.requiredIdentity", "At most 90 days"},
 		"/staff/estate/capabilities/cap-reporting":              {"Not chosen yet", "Reporting"},
-		"/staff/estate/capabilities":                            {"Building block", "More than needed", "no system"},
+		"/staff/estate/capabilities":                            {"Building block", "More than needed", "no system of ours"},
 		"/staff/estate/systems?q=%22%3E%3Cscript%3Ealert(1)":    {"&#34;&gt;&lt;script&gt;", "No system is like that."},
 		"/staff/estate/systems?standard=std-cloud&result=fail":  {"“In the cloud", "Show all"},
 		"/staff/estate/systems?cost=unknown&hosting=on-premise": {"Our own premises"},

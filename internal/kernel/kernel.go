@@ -32,6 +32,8 @@ type Kernel struct {
 	Slog    *slog.Logger
 	Now     func() time.Time
 	Metrics prometheus.Registerer
+	Body    string                   // the public body's name
+	Zone    *time.Location           // where the body's days begin and end
 	Dir     string                   // the data directory, for files that are not in the database
 	BaseURL string                   // how people reach this program: "https://reeve.example.gov.uk"
 	Getenv  func(name string) string // where `env:NAME` references in definitions and settings are looked up

@@ -150,13 +150,13 @@ func (l Link) label() string {
 func (l Link) sentence(now time.Time) string {
 	seen := "never seen"
 	if !l.LastSeen.IsZero() {
-		seen = "last seen " + ago(now, l.LastSeen)
+		seen = "last seen " + Ago(now, l.LastSeen)
 	}
 	return fmt.Sprintf("%s to %s: %s, %s, %d sent, %d waiting, %d held, %s", l.FromName, l.ToName, l.Type, l.State, l.Delivered, l.Waiting, l.Held, seen)
 }
 
-// ago says how long before now t was, for people.
-func ago(now, t time.Time) string {
+// Ago says how long before now t was, for people.
+func Ago(now, t time.Time) string {
 	d := now.Sub(t)
 	n, unit := 0, ""
 	switch {

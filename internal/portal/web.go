@@ -126,7 +126,7 @@ func seen(now, t time.Time) ui.Cell {
 	if t.IsZero() {
 		return ui.Cell{Text: "never"}
 	}
-	return ui.Cell{Text: ago(now, t)}
+	return ui.Cell{Text: Ago(now, t)}
 }
 
 func entryRows(es []journal.Entry) (rows [][]ui.Cell) {

@@ -175,6 +175,9 @@ func (r *run) commit(b *batch) error {
 			lines = b.items[i].receipt(lines)
 			c.add(b.items[i].status)
 		}
+		if err := see(tx, r.call.Actor.Party, r.call.Type, c); err != nil {
+			return err
+		}
 		if !spool {
 			return nil
 		}

@@ -238,8 +238,10 @@ func (d *Desk) may(ctx context.Context, c Call) (*contract.Type, error) {
 		return t, nil
 	}
 	err := d.o.DB.Update(ctx, func(tx *store.Tx) error {
-		_, err := d.o.Journal.Append(tx, d.refusal(c, rules, "", t.ID, why.Code, why.Agreement))
-		return err
+		if _, err := d.o.Journal.Append(tx, d.refusal(c, rules, "", t.ID, why.Code, why.Agreement)); err != nil {
+			return err
+		}
+		return see(tx, c.Actor.Party, t.ID, Counts{Refused: 1})
 	})
 	if err != nil {
 		return nil, err

@@ -495,4 +495,3 @@ func TestPatients(t *testing.T) {
 		t.Error(r[0])
 	}
 }
-
