@@ -167,7 +167,7 @@ var (
 // tells a whole heading from a phrase inside one.
 func guess(heading string) (f field, sure bool) {
 	heading = camel.ReplaceAllString(heading, "$1 $2") // startDate
-	full, bare := words(heading), words(brackets.ReplaceAllString(heading, " "))
+	full, bare := words(heading), words(thousands.ReplaceAllString(brackets.ReplaceAllString(heading, " "), " "))
 	for _, try := range []string{full, bare} {
 		for _, s := range synonyms {
 			if try != "" && strings.Contains(s.exact, "|"+try+"|") {

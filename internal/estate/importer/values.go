@@ -76,7 +76,7 @@ func date(s string, monthFirst, is1904, end bool) (d def.Date, note string, err 
 		return serial(n, is1904)
 	}
 	text := clean(strings.ReplaceAll(ordinal.ReplaceAllString(s, "$1"), ",", " "))
-	for _, layout := range []string{"2 January 2006", "2 Jan 2006", "2-Jan-2006", "2-January-2006", "2/Jan/2006", "2 Jan 06", "2-Jan-06", "January 2 2006", "Jan 2 2006", "Monday 2 January 2006", "Mon 2 Jan 2006"} {
+	for _, layout := range []string{"2 January 2006", "2 Jan 2006", "2-Jan-2006", "2-January-2006", "2/Jan/2006", "2 Jan 06", "2-Jan-06", "January 2 2006", "Jan 2 2006", "Monday 2 January 2006", "Mon 2 Jan 2006", "Mon 2 January 2006", "Monday 2 Jan 2006"} {
 		if t, e := time.Parse(layout, text); e == nil {
 			return def.DateOf(t), "", nil
 		}
@@ -122,7 +122,7 @@ func civil(y, m, d string) (def.Date, error) {
 // serial reads the number of a day as Excel counts: 1 is 1900-01-01, and 60 the
 // 29 February 1900 that never was.
 func serial(n float64, is1904 bool) (def.Date, string, error) {
-	if n < 10_000 || n >= 110_000 { // 1927 to 2201; other numbers are not meant as dates
+	if !(n >= 10_000 && n < 110_000) { // 1927 to 2201; other numbers are not meant as dates
 		return def.Date{}, "", fmt.Errorf("%s is a number, not a date", strconv.FormatFloat(n, 'f', -1, 64))
 	}
 	base := def.Date{Year: 1899, Month: 12, Day: 30}
