@@ -410,7 +410,7 @@ func (d *Desk) respond(tx *store.Tx, spec def.Of[EventSpec], t told, e Event) er
 	}
 	for i, m := range s.Messages {
 		_, err := d.o.Notify.Queue(tx, notify.Order{
-			Templates: m.Templates, Email: t.Contact.Email, About: e.Ref(), Once: fmt.Sprintf("%s message %d %s", e.Ref(), i, t.Reference),
+			Templates: m.Templates, Email: t.Contact.Email, About: e.Ref(), Once: fmt.Sprintf("%s message %d told %d", e.Ref(), i, e.Sources),
 			Fields: map[string]string{"contact name": strings.TrimSpace(t.Contact.Name.Given + " " + t.Contact.Name.Family), "name": name},
 		})
 		if err != nil {
