@@ -268,7 +268,7 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 	x := r.d.o.Once
 	var none journal.Entry
 	if it.code != "" {
-		return r.refused(b, it), nil
+		return r.refused(b, it, epoch), nil
 	}
 	var replaces reeve.RecordID
 	if !it.header.Zero() {
@@ -283,7 +283,7 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 		if ok {
 			it.problems = []reeve.Problem{{Message: "was sent before with the same Idempotency-Key and other content: use a new key for new content"}}
 			it.kind, it.code = reeve.Conflict, "conflict"
-			return r.refused(b, it), nil
+			return r.refused(b, it, epoch), nil
 		}
 	}
 	if !it.known.Zero() {
@@ -356,13 +356,13 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 	return e, nil
 }
 
-func (r *run) refused(b *batch, it *item) journal.Entry {
+func (r *run) refused(b *batch, it *item, epoch int64) journal.Entry {
 	it.status = "refused"
 	agreementID := ""
 	if it.term != nil {
 		agreementID = it.term.Agreement
 	}
-	return r.d.refusal(r.call, b.rules, r.result.Submission, r.call.Type, it.code, agreementID)
+	return r.d.refusal(r.call, b.rules, epoch, r.result.Submission, r.call.Type, it.code, agreementID)
 }
 
 // RefusedID names a record that was refused, by the number of its journal entry.

@@ -238,7 +238,7 @@ func (d *Desk) may(ctx context.Context, c Call) (*contract.Type, error) {
 		return t, nil
 	}
 	err := d.o.DB.Update(ctx, func(tx *store.Tx) error {
-		if _, err := d.o.Journal.Append(tx, d.refusal(c, rules, "", t.ID, why.Code, why.Agreement)); err != nil {
+		if _, err := d.o.Journal.Append(tx, d.refusal(c, rules, tx.Head().Epoch, "", t.ID, why.Code, why.Agreement)); err != nil {
 			return err
 		}
 		return see(tx, c.Actor.Party, t.ID, Counts{Refused: 1})
@@ -251,13 +251,16 @@ func (d *Desk) may(ctx context.Context, c Call) (*contract.Type, error) {
 
 // refusal is the journal entry of what was refused. It names the sender, so that
 // only they can ask about it later.
-func (d *Desk) refusal(c Call, rules *Rules, submission string, t reeve.RecordType, code, agreementID string) journal.Entry {
+func (d *Desk) refusal(c Call, rules *Rules, epoch int64, submission string, t reeve.RecordType, code, agreementID string) journal.Entry {
 	e := journal.Entry{Actor: c.Actor.ID, Verb: "refused", Set: rules.Set, Why: []string{code, "type " + string(t), "sender " + c.Actor.Party}}
 	if submission != "" {
 		e.About = reeve.Ref("submission/" + submission)
 	}
 	if agreementID != "" {
 		e.Why = append(e.Why, "agreement "+agreementID)
+	}
+	if epoch > 1 { // after a restore numbers of entries may have been given out before
+		e.Why = append(e.Why, "epoch "+strconv.FormatInt(epoch, 10))
 	}
 	return e
 }

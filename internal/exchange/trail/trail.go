@@ -142,9 +142,12 @@ func (t *Teller) refused(ctx context.Context, id reeve.RecordID) (Trail, error) 
 	}
 	out := Trail{ID: id, Status: "refused", At: es[0].At, Submission: strings.TrimPrefix(string(es[0].About), "submission/"),
 		Deliveries: []flow.Leg{}, Journal: []int64{n}}
+	given := "1"
 	for _, why := range es[0].Why {
 		if s, ok := strings.CutPrefix(why, "sender "); ok {
 			out.Sender = s
+		} else if s, ok := strings.CutPrefix(why, "epoch "); ok {
+			given = s
 		} else if s, ok := strings.CutPrefix(why, "type "); ok {
 			out.Type = reeve.RecordType(s)
 		} else {
@@ -152,7 +155,7 @@ func (t *Teller) refused(ctx context.Context, id reeve.RecordID) (Trail, error) 
 		}
 	}
 	slices.Sort(out.Reasons)
-	if out.Sender == "" {
+	if out.Sender == "" || given != epoch {
 		return Trail{}, none
 	}
 	return out, nil
