@@ -388,7 +388,16 @@ func plainMessage(m string, vars []Var) string {
 	case strings.Contains(m, "recursion"):
 		return "this is nested too deeply: write it more simply"
 	case strings.HasPrefix(m, "Syntax error: "):
-		return "this cannot be read: " + strings.ReplaceAll(strings.TrimPrefix(m, "Syntax error: "), "<EOF>", "its end")
+		what, _, _ := strings.Cut(strings.TrimPrefix(m, "Syntax error: "), " expecting ")
+		if strings.Contains(what, "<EOF>") {
+			return "this cannot be read: it ends too early"
+		}
+		if at := strings.IndexByte(what, '\''); at >= 0 && len(what) < 200 {
+			return "this cannot be read: " + what[at:] + " does not fit here"
+		}
+		return "this cannot be read"
+	case strings.HasPrefix(m, "expected type '"):
+		return fmt.Sprintf("this must be %s, not %s", typeName(quoted("expected type '")), typeName(quoted("found '")))
 	}
 	return m
 }

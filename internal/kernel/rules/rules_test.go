@@ -168,7 +168,7 @@ func TestCompileErrorsHaveTheirPlace(t *testing.T) {
 		{`name == 1`, `f.yaml:12:14: == does not work between text and a whole number: convert one with date(), int(), double() or string()`},
 		{"record.a == 1 &&\n  n == \"x\"", `f.yaml:13:5: == does not work between a whole number and text: convert one with date(), int(), double() or string()`},
 		{`record.a = 1`, `f.yaml:12:18: a single = compares nothing: write ==`},
-		{`record.a ==`, `f.yaml:12:20: this cannot be read: `},
+		{`record.a ==`, `f.yaml:12:20: this cannot be read: it ends too early`},
 		{``, `f.yaml:12:9: this expression is empty: write a condition, such as record.age >= 18`},
 		{`n + 1`, `f.yaml:12:9: this gives a whole number: write a condition that is true or false`},
 		{`n > 1 && record.a == null`, `f.yaml:12:30: nothing can be compared with null: write has(record.name) to ask whether it was given`},
@@ -347,5 +347,17 @@ func BenchmarkEval(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestHostileExpressionsEndSoon(t *testing.T) {
+	e := env(t)
+	for _, unit := range []string{"a&&", "record.a&&", "record.a||", "record.a?", "record.a?record.b:", "!", "-", "- 1 ", "(", "[", "{", "{1:", "record.", "a.", "f(", "has(", `"`, "1+", "record.a+", "'''", "\\", "\x00", "é", "[1,", "1 in ", "record.x.all(a,", "b'\\x"} {
+		for _, end := range []string{"", "true", "1"} {
+			src := strings.Repeat(unit, 8000/len(unit)) + end
+			if p, err := e.Compile(src, rules.Pos{}); err == nil {
+				p.Eval(context.Background(), map[string]any{"record": map[string]any{}})
+			}
+		}
 	}
 }
