@@ -75,6 +75,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
 	x.Trail.Mount(k.Web)
+	x.Flows.Mount(k.Web)
 	k.Worker("intake", x.Intake.Step)
 	k.Worker("once", x.Once.Step)
 	return x, nil

@@ -1,0 +1,291 @@
+package flow
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/delivery"
+	"github.com/reeve-civic/reeve/internal/kernel/web"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// Actions of this room's routes.
+const (
+	ActionRead   = "flow.read"
+	ActionUnsure = "delivery.read"
+	ActionDecide = "delivery.decide"
+)
+
+// Mount adds the pages of flows and of uncertain deliveries.
+func (r *Runner) Mount(m *web.Mux) {
+	p := pages{r, m}
+	m.Nav(web.StaffArea, web.NavItem{Text: "Flows", Href: "/staff/flows", Action: ActionRead, Order: 25})
+	m.Handle("GET /staff/flows", ActionRead, p.list)
+	m.Handle("GET /staff/flows/{id}", ActionRead, p.show)
+	m.Handle("GET /staff/deliveries/uncertain", ActionUnsure, p.unsure)
+	m.Handle("POST /staff/deliveries/{flow}/{n}", ActionDecide, p.decide)
+}
+
+type pages struct {
+	r *Runner
+	m *web.Mux
+}
+
+func (p pages) list(w http.ResponseWriter, req *http.Request) error {
+	stats, err := p.r.Volumes(req.Context())
+	if err != nil {
+		return err
+	}
+	return p.m.Render(w, req, web.Page{Title: "Flows", Active: "/staff/flows", Wide: true}, listPage(stats, p.r.o.Now()))
+}
+
+func (p pages) show(w http.ResponseWriter, req *http.Request) error {
+	id := req.PathValue("id")
+	stats, err := p.r.Volumes(req.Context())
+	if err != nil {
+		return err
+	}
+	f, _ := p.r.Set().Get(id)
+	for _, s := range stats {
+		if s.Flow == id {
+			return p.m.Render(w, req, web.Page{Title: s.Name, Active: "/staff/flows", Crumbs: []ui.Link{{Text: "Flows", Href: "/staff/flows"}}}, showPage(s, f, p.r.o.Now()))
+		}
+	}
+	return reeve.E(reeve.NotFound, "exchange.flow.show", "there is no flow %q", id)
+}
+
+func (p pages) unsure(w http.ResponseWriter, req *http.Request) error {
+	list, err := p.r.o.Desk.Uncertain(req.Context())
+	if err != nil {
+		return err
+	}
+	cards := make([]unsureCard, len(list))
+	for i, u := range list {
+		cards[i] = unsureCard{Unsure: u, Name: u.Flow, To: u.Flow}
+		if f, ok := p.r.Set().Get(u.Flow); ok {
+			cards[i].Name, cards[i].To = f.Name, or(f.To.SystemName, f.To.Name)
+		}
+	}
+	page := web.Page{Title: "Uncertain deliveries", Active: "/staff/flows", Crumbs: []ui.Link{{Text: "Flows", Href: "/staff/flows"}}}
+	return p.m.Render(w, req, page, unsurePage(cards))
+}
+
+func (p pages) decide(w http.ResponseWriter, req *http.Request) error {
+	const op = "exchange.flow.decide"
+	n, err := strconv.ParseInt(req.PathValue("n"), 10, 64)
+	if err != nil {
+		return reeve.E(reeve.NotFound, op, "there is no such delivery")
+	}
+	var arrived bool
+	switch req.PostFormValue("decision") {
+	case "arrived":
+		arrived = true
+	case "again":
+	default:
+		return reeve.E(reeve.Invalid, op, "choose whether it arrived or is to be sent again")
+	}
+	if err := p.r.o.Desk.Decide(req.Context(), web.Actor(req.Context()), req.PathValue("flow"), n, arrived); err != nil {
+		return err
+	}
+	message := "Noted: it is being sent again."
+	if arrived {
+		message = "Noted: it arrived."
+	}
+	p.m.Flash(w, message)
+	return web.Redirect(w, req, "/staff/deliveries/uncertain")
+}
+
+// unsureCard is one uncertain delivery as the page shows it.
+type unsureCard struct {
+	delivery.Unsure
+	Name, To string
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// state is a flow's state as a coloured word.
+func (s Stat) state() (text string, tone ui.Tone) {
+	switch {
+	case s.State == "drawn":
+		return "Not carried", ui.Quiet
+	case s.State == "stopped":
+		return "Stopped", ui.Bad
+	case s.State == "held":
+		return "Removed", ui.Bad
+	case s.State == "waiting":
+		return "Waiting", ui.Waiting
+	case s.Delayed:
+		return "Late", ui.Waiting
+	case s.Quiet:
+		return "Silent", ui.Waiting
+	}
+	return "Running", ui.Good
+}
+
+// explain says in a sentence how the flow stands.
+func (s Stat) explain() string {
+	switch {
+	case s.State == "drawn":
+		return "It is declared as " + s.Via + ": Reeve does not carry it, so it cannot be counted here."
+	case s.State == "stopped":
+		return sentence(s.Why) + " Nothing is disclosed; it goes on by itself when an agreement is in force again."
+	case s.State == "held":
+		return sentence(s.Why)
+	case s.State == "waiting":
+		return "The receiver does not take records now: " + sentence(s.Why) + " It is tried again by itself."
+	case s.Delayed:
+		return "Records wait longer than its definition expects."
+	case s.Quiet:
+		return "Nothing has come through for longer than its definition expects."
+	}
+	return "Records go through as they come."
+}
+
+// sentence ends a text as a sentence, and begins it like one.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+}
+
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// ago says how long ago something was, roughly.
+func ago(now, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < 2*time.Minute:
+		return "a minute ago"
+	case d < time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	case d < 2*time.Hour:
+		return "an hour ago"
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	case d < 48*time.Hour:
+		return "a day ago"
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+func listStats(stats []Stat) []ui.Stat {
+	var delivered, waiting, unsure, stopped int64
+	for _, s := range stats {
+		delivered += s.Delivered
+		waiting += int64(s.Waiting) + s.Lag
+		unsure += int64(s.Uncertain)
+		if s.State == "stopped" || s.State == "held" {
+			stopped++
+		}
+	}
+	out := []ui.Stat{{Label: "Delivered", Value: count(delivered)}, {Label: "Waiting", Value: count(waiting)},
+		{Label: "Uncertain", Value: count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: count(stopped)}}
+	if unsure > 0 {
+		out[2].Tone = ui.Bad
+	}
+	if stopped > 0 {
+		out[3].Tone = ui.Bad
+	}
+	return out
+}
+
+func listRows(stats []Stat, now time.Time) (rows [][]ui.Cell) {
+	for _, s := range stats {
+		text, tone := s.state()
+		rows = append(rows, []ui.Cell{
+			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)}, {Text: or(s.To.SystemName, s.To.Interface)},
+			{Text: string(s.Purpose)}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), {Text: ago(now, s.LastSeen)},
+			ui.CellHTML(ui.Status(text, tone)),
+		})
+	}
+	return rows
+}
+
+func showStats(s Stat) []ui.Stat {
+	out := []ui.Stat{{Label: "Delivered", Value: count(s.Delivered)}, {Label: "Waiting", Value: count(int64(s.Waiting) + s.Lag)},
+		{Label: "Not for them", Value: count(s.Filtered)}, {Label: "Parked so far", Value: count(s.Parked), Href: "/staff/held#parked"},
+		{Label: "Uncertain", Value: count(int64(s.Uncertain))}}
+	if s.Uncertain > 0 {
+		out[4].Tone, out[4].Href = ui.Bad, "/staff/deliveries/uncertain"
+	}
+	return out
+}
+
+func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
+	rows := []ui.SummaryRow{ui.Row("Carries", string(s.Type))}
+	if f != nil {
+		rows[0] = ui.Row("Carries", f.Type.Name)
+		if f.Spec.Description != "" {
+			rows = append(rows, ui.Row("What for", f.Spec.Description))
+		}
+	}
+	rows = append(rows,
+		ui.Row("From", end(s.From)), ui.Row("To", end(s.To)),
+		ui.Row("Agreement", s.Agreement), ui.Row("Purpose", string(s.Purpose)))
+	if f != nil {
+		rows = append(rows, ui.Row("Until", f.Agreement.Ends.String()), ui.RowHTML("What they may see", fieldList(names(f.Fields))))
+		if f.Spec.Filter != "" {
+			rows = append(rows, ui.RowHTML("Only records where", ui.Code("Filter", f.Spec.Filter)))
+		}
+		if f.Spec.Map != "" {
+			rows = append(rows, ui.Row("Put into their shape by", f.Spec.Map))
+		}
+		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)))
+	}
+	return append(rows, ui.Row("Last delivery", ago(now, s.LastSeen)))
+}
+
+func end(e End) string {
+	s := or(e.SystemName, e.System)
+	if e.PartyName != "" {
+		s += " (" + e.PartyName + ")"
+	}
+	if e.Name != "" {
+		s += ", by " + e.Name
+	}
+	return or(s, "not known")
+}
+
+func order(f *Flow) string {
+	if f.Type.Strict {
+		return "Records of the same key are delivered in order; a later one waits for an earlier one."
+	}
+	return "Each record is delivered as soon as it can be."
+}
+
+func repeat(f *Flow) string {
+	switch f.iface.Repeat {
+	case "key":
+		return "It is sent again under the same key, which the receiver recognises."
+	case "put":
+		return "It is sent again to the same address, which has the same effect."
+	case "lookup":
+		return "The receiver is asked whether it has it, before it is sent again."
+	}
+	if f.iface.Style == "file" || f.iface.Style == "internal" {
+		return "Nothing can be lost: it is there once or not at all."
+	}
+	return "A person decides: the receiver cannot recognise a repeat."
+}
