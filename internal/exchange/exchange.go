@@ -71,7 +71,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	if err := x.activate(k); err != nil {
 		return nil, err
 	}
-	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows}
+	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), Zone: k.Zone}
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
 	x.Trail.Mount(k.Web)
@@ -90,7 +90,7 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 	}
 	x.Quarantine, err = quarantine.New(ctx, quarantine.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Bus: k.Bus, Once: x.Once,
 		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
-		Zone: k.Zone, Name: func(kind, id string) string { return nameOf(k.Defs.Set(), kind, id) }})
+		Zone: k.Zone, Name: names(k)})
 	if err != nil {
 		return err
 	}
@@ -166,10 +166,12 @@ func (x *Exchange) activate(k *kernel.Kernel) error {
 	return nil
 }
 
-// nameOf is what a definition is called, or its id where it is not there.
-func nameOf(s *def.Set, kind, id string) string {
-	if o, ok := s.Lookup(kind, id); ok && o.Name != "" {
-		return o.Name
+// names tells what a definition is called, or its id where it is not there.
+func names(k *kernel.Kernel) func(kind, id string) string {
+	return func(kind, id string) string {
+		if o, ok := k.Defs.Set().Lookup(kind, id); ok && o.Name != "" {
+			return o.Name
+		}
+		return id
 	}
-	return id
 }

@@ -167,8 +167,8 @@ func open(t testing.TB, db *store.DB) *house {
 	must(t, err)
 	partner, staff := []reeve.ActorKind{reeve.Partner}, []reeve.ActorKind{reeve.Staff}
 	k.Policy, err = policy.New(
-		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*"}, Kinds: partner, Own: true, Max: reeve.Restricted},
-		policy.Rule{Name: "staff", Actions: []string{"held.*", "record.read"}, Kinds: staff, Roles: []string{"integration"}, Max: reeve.Restricted})
+		policy.Rule{Name: "partner", Actions: []string{"record.send", "record.read", "submission.*"}, Kinds: partner, Own: true, Max: reeve.Restricted},
+		policy.Rule{Name: "staff", Actions: []string{"held.*", "record.read", "record.trail"}, Kinds: staff, Roles: []string{"integration"}, Max: reeve.Restricted})
 	must(t, err)
 	k.Web = web.New(web.Options{Policy: k.Policy, Log: log, Now: k.Now, Zone: k.Zone})
 	k.Web.Authenticate(func(r *http.Request) (reeve.Actor, bool, error) {
@@ -429,6 +429,31 @@ func TestWhoSeesWhat(t *testing.T) {
 		if w := h.do("GET", path, "staff:caseworker", nil, ""); w.Code != 403 {
 			t.Errorf("%s: %d for another role", path, w.Code)
 		}
+	}
+}
+
+func TestRecordPages(t *testing.T) {
+	h := open(t, storetest.Open(t, nil))
+	rs := h.send("rec-move.v1", `{"ref":"a"}`+"\n"+`{"ref":"b","count":1,"person":{"name":"Lee","born":"1980-01-01"}}`+"\n"+`{"ref":`)
+	h.settle()
+	for path, want := range map[string]string{
+		"/staff/records":                     "/staff/records/" + string(rs[1].ID),
+		"/staff/records/" + string(rs[0].ID): "Nobody yet",
+		"/staff/records/" + string(rs[1].ID): "Back office",
+		"/staff/records/" + string(rs[2].ID): "malformed",
+		"/staff/records?id=r1-77":            "There is no such record",
+		"/staff/records?before=2":            "Records",
+	} {
+		if w := h.do("GET", path, staff, nil, ""); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d, lacks %q", path, w.Code, want)
+			t.Log(w.Body)
+		}
+	}
+	if w := h.do("GET", "/staff/records?id="+string(rs[1].ID), staff, nil, ""); w.Code != 303 {
+		t.Error(w.Code)
+	}
+	if w := h.do("GET", "/staff/records/"+string(rs[1].ID), "partner:org-sender", nil, ""); w.Code != 403 {
+		t.Error(w.Code)
 	}
 }
 

@@ -415,6 +415,10 @@ func (r *run) take(rec []byte, tooLarge bool) {
 	}
 	if r.batch == nil {
 		r.batch = &batch{ready: make(chan error, 1)}
+		if r.records > 0 { // a long submission: its batches are full
+			r.batch.buf = make([]byte, 0, batchBytes)
+			r.batch.items = make([]item, 0, batchRecords)
+		}
 	}
 	b := r.batch
 	at := len(b.buf)

@@ -51,6 +51,9 @@ type Teller struct {
 	Ward    *quarantine.Ward
 	Journal *journal.Journal
 	Flows   Flows // nil: there are none
+	// Name is what pages call a definition, by kind and id; nil: its id.
+	Name func(kind, id string) string
+	Zone *time.Location // of times on pages; nil for UTC
 }
 
 const maxEntries = 100 // journal entries told of one record

@@ -1,0 +1,121 @@
+package trail
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/flow"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// view is a trail as the page shows it.
+type view struct {
+	Trail
+	typeName string
+	name     func(kind, id string) string
+	zone     *time.Location
+}
+
+func (v view) rows() []ui.SummaryRow {
+	text, tone := statusText(v.Status)
+	rows := []ui.SummaryRow{
+		ui.RowHTML("State", ui.Status(text, tone)),
+		ui.Row("Sender", v.name("Organisation", v.Sender)),
+		ui.Row("Came in", ui.TimeText(v.At.In(v.zone))),
+	}
+	link := func(key string, id reeve.RecordID) {
+		if id != "" {
+			rows = append(rows, ui.RowHTML(key, recordLink(id)))
+		}
+	}
+	link("Newer version of", v.Replaces)
+	link("Was held as", v.ReleasedFrom)
+	link("Went on as", v.ForwardedTo)
+	link("Waits for", v.WaitsFor)
+	if v.Status == "held" {
+		rows = append(rows, ui.RowHTML("Held", heldLink(v.ID)))
+	}
+	if len(v.Reasons) > 0 {
+		rows = append(rows, ui.Row("Why refused", strings.Join(v.Reasons, ", ")))
+	}
+	return append(rows, ui.RowHTML("Journal entries", entryLinks(v.Journal)))
+}
+
+func statusText(s string) (string, ui.Tone) {
+	switch s {
+	case "accepted":
+		return "Accepted", ui.Good
+	case "held":
+		return "Held", ui.Bad
+	case "released":
+		return "Corrected and released", ui.Good
+	case "discarded":
+		return "Discarded", ui.Quiet
+	}
+	return "Refused", ui.Bad
+}
+
+func (v view) nobody() string {
+	switch v.Status {
+	case "held":
+		return "Nobody yet: it waits for a correction."
+	case "accepted", "released":
+		return "No flow carries this record type."
+	}
+	return "Nobody."
+}
+
+func (v view) moments() (out []ui.Moment) {
+	for _, l := range v.Deliveries {
+		m := ui.Moment{Title: l.SystemName, Body: legBody(v, l)}
+		if m.Title == "" {
+			m.Title = l.Name
+		}
+		if l.At != nil {
+			m.At = l.At.In(v.zone)
+		}
+		m.Tag, m.Tone = stateText(l)
+		out = append(out, m)
+	}
+	slices.SortStableFunc(out, func(a, b ui.Moment) int { // what is still to come stands last
+		switch {
+		case a.At.IsZero() != b.At.IsZero():
+			if a.At.IsZero() {
+				return 1
+			}
+			return -1
+		}
+		return a.At.Compare(b.At)
+	})
+	return out
+}
+
+func stateText(l flow.Leg) (string, ui.Tone) {
+	switch l.State {
+	case "delivered":
+		return "Delivered", ui.Good
+	case "waiting":
+		return "Waiting", ui.Waiting
+	case "uncertain":
+		return "Uncertain", ui.Waiting
+	case "filtered":
+		return "Not for them", ui.Quiet
+	}
+	return upper(l.State), ui.Bad
+}
+
+func problemText(p reeve.Problem) string {
+	if p.Path == "" {
+		return upper(p.Message)
+	}
+	return p.Path + " " + p.Message
+}
+
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
