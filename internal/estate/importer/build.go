@@ -308,21 +308,17 @@ func (b *builder) contract(r *cells, id, title string) {
 	if k.Supplier == "" && k.Reference == "" && k.Term == nil && k.Cost == nil && k.Seats == nil {
 		return
 	}
-	if k.Reference != "" {
-		key := words(k.Reference) + "/" + k.Supplier
-		if old, ok := b.byReference[key]; ok {
-			b.join(r, old, k)
-			return
-		}
-		defer func() { b.byReference[key] = b.contracts[len(b.contracts)-1] }()
+	key := words(k.Reference) + "/" + k.Supplier
+	if old, ok := b.byReference[key]; ok && k.Reference != "" {
+		b.join(r, old, k)
+		return
 	}
 	name := title
 	if who != "" {
 		name = title + " from " + who
 	}
-	b.contracts = append(b.contracts, &made[supplier.Spec]{
-		id: b.claim("SupplierContract", "con-"+strings.TrimPrefix(id, "sys-"), r.n), name: name, spec: k,
-	})
+	made := &made[supplier.Spec]{id: b.claim("SupplierContract", "con-"+strings.TrimPrefix(id, "sys-"), r.n), name: name, spec: k}
+	b.contracts, b.byReference[key] = append(b.contracts, made), made
 }
 
 // join adds what another row says of a contract. What it says otherwise is told.

@@ -369,3 +369,17 @@ func TestAnyList(t *testing.T) {
 		}
 	})
 }
+
+// TestSharedContract joins the rows that name one contract, and tells what they
+// say differently.
+func TestSharedContract(t *testing.T) {
+	r := take(t, []byte("System,Vendor,Contract ref,Contract end,Annual cost,Seats\nOne,Acme,C-1,31/12/2027,100,5\nTwo,Acme,C-1,31/12/2028,50.25,5\nThree,Acme,,31/12/2027,7,\nFour,Other,C-1,,,9\n"), importer.Options{})
+	set := check(t, r)
+	k, _ := def.Get[supplier.Spec](set, "con-one")
+	if minor, _ := k.Spec.Minor(); minor != 15025 || fmt.Sprint(k.Spec.Systems) != "[sys-one sys-two]" || k.Spec.Term.Ends.String() != "2027-12-31" || r.Contracts != 3 {
+		t.Errorf("%+v, %d contracts", k.Spec, r.Contracts)
+	}
+	if got := fmt.Sprint(r.Problems); !strings.Contains(got, "row 3, Annual cost: the contract C-1 stands in an earlier row too; the two costs were added up") || !strings.Contains(got, "row 3, Contract end: the contract C-1 has other dates") || len(r.Problems) != 2 {
+		t.Error(got)
+	}
+}
