@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 	"github.com/reeve-civic/reeve/internal/kernel/rules"
 )
 
@@ -26,7 +27,7 @@ type decoder struct {
 // reference is an id in a spec that must lead somewhere.
 type reference struct {
 	path    string
-	node    *node
+	node    *yamldoc.Node
 	kinds   []string
 	id      string
 	acyclic bool
@@ -35,21 +36,21 @@ type reference struct {
 
 type named struct {
 	path string
-	node *node
+	node *yamldoc.Node
 }
 
-func (d *decoder) problem(n *node, format string, args ...any) {
+func (d *decoder) problem(n *yamldoc.Node, format string, args ...any) {
 	d.ok = false
-	d.out(Problem{d.obj.File, n.line, n.col, fmt.Sprintf(format, args...)})
+	d.out(Problem{d.obj.File, n.Line, n.Col, fmt.Sprintf(format, args...)})
 }
 
-func (d *decoder) problemAt(k key, format string, args ...any) {
-	d.problem(&node{line: k.line, col: k.col}, format, args...)
+func (d *decoder) problemAt(k yamldoc.Key, format string, args ...any) {
+	d.problem(&yamldoc.Node{Line: k.Line, Col: k.Col}, format, args...)
 }
 
 // value reads n into v. f is the field it belongs to; inner says that n is an item or map value of that field.
-func (d *decoder) value(n *node, s *shape, f *field, v reflect.Value, path string, inner bool) {
-	if n.kind == isNull {
+func (d *decoder) value(n *yamldoc.Node, s *shape, f *field, v reflect.Value, path string, inner bool) {
+	if n.Kind == yamldoc.Null {
 		return // absent
 	}
 	for v.Kind() == reflect.Pointer {
@@ -66,30 +67,30 @@ func (d *decoder) value(n *node, s *shape, f *field, v reflect.Value, path strin
 	case mapShape:
 		d.mapping(n, s, f, v, path)
 	case anyShape:
-		if p := n.plain(); p != nil {
+		if p := n.Plain(); p != nil {
 			v.Set(reflect.ValueOf(p))
 		}
 	case boolShape:
-		if n.kind != isBool {
+		if n.Kind != yamldoc.Bool {
 			d.problem(n, "%s must be true or false, not %s", path, d.what(n))
 			return
 		}
-		v.SetBool(n.text == "true")
+		v.SetBool(n.Text == "true")
 	case intShape, floatShape:
 		d.number(n, s, f, v, path, inner)
 	case classShape:
-		c, err := reeve.ParseClass(n.text)
-		if n.kind != isText || err != nil {
-			d.problem(n, "%s is %s, which is not a class%s", path, d.what(n), rules.DidYouMean(n.text, []string{"public", "internal", "confidential", "restricted"}))
+		c, err := reeve.ParseClass(n.Text)
+		if n.Kind != yamldoc.Text || err != nil {
+			d.problem(n, "%s is %s, which is not a class%s", path, d.what(n), rules.DidYouMean(n.Text, []string{"public", "internal", "confidential", "restricted"}))
 			return
 		}
 		v.Set(reflect.ValueOf(c))
 	case scalarShape:
-		if n.kind == isList || n.kind == isMap {
+		if n.Kind == yamldoc.List || n.Kind == yamldoc.Map {
 			d.problem(n, "%s must be %s, not %s", path, shapeName(s), d.what(n))
 			return
 		}
-		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.text)); err != nil && s.typ == dateType {
+		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Text)); err != nil && s.typ == dateType {
 			d.problem(n, "%s is %s: it must be a date that exists, written like 2026-01-31", path, d.what(n))
 		} else if err != nil && s.typ == durationType {
 			d.problem(n, "%s: %v", path, err)
@@ -102,19 +103,19 @@ func (d *decoder) value(n *node, s *shape, f *field, v reflect.Value, path strin
 }
 
 // what words a value that does not fit, without repeating long text.
-func (d *decoder) what(n *node) string {
-	switch n.kind {
-	case isText, isInt, isFloat:
-		if n.text == "" {
+func (d *decoder) what(n *yamldoc.Node) string {
+	switch n.Kind {
+	case yamldoc.Text, yamldoc.Int, yamldoc.Float:
+		if n.Text == "" {
 			return "empty text"
 		}
-		if len(n.text) <= 60 {
-			return strconv.Quote(n.text)
+		if len(n.Text) <= 60 {
+			return strconv.Quote(n.Text)
 		}
-	case isBool:
-		return n.text
+	case yamldoc.Bool:
+		return n.Text
 	}
-	return n.kind.String()
+	return n.Kind.String()
 }
 
 func shapeName(s *shape) string {
@@ -145,27 +146,27 @@ func shapeName(s *shape) string {
 	return "anything"
 }
 
-func (d *decoder) fields(n *node, s *shape, v reflect.Value, path string) {
-	if n.kind != isMap {
+func (d *decoder) fields(n *yamldoc.Node, s *shape, v reflect.Value, path string) {
+	if n.Kind != yamldoc.Map {
 		d.problem(n, "%s must be a group of fields, not %s", path, d.what(n))
 		return
 	}
-	for _, k := range n.keys {
-		f := s.byName[k.name]
+	for _, k := range n.Keys {
+		f := s.byName[k.Name]
 		if f == nil {
-			d.problemAt(k, "%s has no field %q%s", path, k.name, rules.DidYouMean(k.name, s.names()))
+			d.problemAt(k, "%s has no field %q%s", path, k.Name, rules.DidYouMean(k.Name, s.names()))
 			continue
 		}
-		d.value(k.val, f.shape, f, v.FieldByIndex(f.index), path+"."+f.name, false)
+		d.value(k.Val, f.shape, f, v.FieldByIndex(f.index), path+"."+f.name, false)
 	}
 	for _, f := range s.fields {
 		if !f.required {
 			continue
 		}
-		k := n.get(f.name)
+		k := n.Get(f.name)
 		if k == nil {
 			d.problem(n, "%s.%s is missing%s", path, f.name, because(f.doc))
-		} else if k.val.kind == isNull {
+		} else if k.Val.Kind == yamldoc.Null {
 			d.problemAt(*k, "%s.%s is empty%s", path, f.name, because(f.doc))
 		}
 	}
@@ -179,17 +180,17 @@ func because(doc string) string {
 	return ": " + strings.TrimSuffix(doc, ".")
 }
 
-func (d *decoder) list(n *node, s *shape, f *field, v reflect.Value, path string) {
-	if n.kind != isList {
+func (d *decoder) list(n *yamldoc.Node, s *shape, f *field, v reflect.Value, path string) {
+	if n.Kind != yamldoc.List {
 		d.problem(n, "%s must be a list, not %s: begin each item with a dash, or write [one, two]", path, d.what(n))
 		return
 	}
-	d.bounds(n, f, float64(len(n.items)), path, "items")
-	list := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
+	d.bounds(n, f, float64(len(n.Items)), path, "items")
+	list := reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items))
 	v.Set(list)
-	for i, it := range n.items {
+	for i, it := range n.Items {
 		p := path + "[" + strconv.Itoa(i) + "]"
-		if it.kind == isNull {
+		if it.Kind == yamldoc.Null {
 			d.problem(it, "%s is empty: fill it in or remove it", p)
 			continue
 		}
@@ -197,23 +198,23 @@ func (d *decoder) list(n *node, s *shape, f *field, v reflect.Value, path string
 	}
 }
 
-func (d *decoder) mapping(n *node, s *shape, f *field, v reflect.Value, path string) {
-	if n.kind != isMap {
+func (d *decoder) mapping(n *yamldoc.Node, s *shape, f *field, v reflect.Value, path string) {
+	if n.Kind != yamldoc.Map {
 		d.problem(n, "%s must be a group of fields, not %s", path, d.what(n))
 		return
 	}
-	d.bounds(n, f, float64(len(n.keys)), path, "entries")
+	d.bounds(n, f, float64(len(n.Keys)), path, "entries")
 	t := v.Type()
-	m := reflect.MakeMapWithSize(t, len(n.keys))
+	m := reflect.MakeMapWithSize(t, len(n.Keys))
 	v.Set(m)
-	for _, k := range n.keys {
+	for _, k := range n.Keys {
 		if f != nil && f.keyRefs != nil {
-			d.refs = append(d.refs, reference{path: path, node: &node{line: k.line, col: k.col}, kinds: f.keyRefs, id: k.name})
+			d.refs = append(d.refs, reference{path: path, node: &yamldoc.Node{Line: k.Line, Col: k.Col}, kinds: f.keyRefs, id: k.Name})
 		}
-		name := reflect.ValueOf(k.name).Convert(t.Key())
+		name := reflect.ValueOf(k.Name).Convert(t.Key())
 		val := reflect.New(t.Elem()).Elem()
 		from := len(d.refs)
-		d.value(k.val, s.elem, f, val, path+"."+k.name, true)
+		d.value(k.Val, s.elem, f, val, path+"."+k.Name, true)
 		m.SetMapIndex(name, val)
 		for i := from; i < len(d.refs); i++ { // a map's values are copies: put them back when an id changes
 			if set := d.refs[i].set; set != nil {
@@ -223,16 +224,16 @@ func (d *decoder) mapping(n *node, s *shape, f *field, v reflect.Value, path str
 	}
 }
 
-func (d *decoder) number(n *node, s *shape, f *field, v reflect.Value, path string, inner bool) {
-	if n.kind != isInt && (n.kind != isFloat || s.kind == intShape) {
+func (d *decoder) number(n *yamldoc.Node, s *shape, f *field, v reflect.Value, path string, inner bool) {
+	if n.Kind != yamldoc.Int && (n.Kind != yamldoc.Float || s.kind == intShape) {
 		d.problem(n, "%s must be %s, not %s", path, shapeName(s), d.what(n))
 		return
 	}
-	x, _ := strconv.ParseFloat(n.text, 64)
+	x, _ := strconv.ParseFloat(n.Text, 64)
 	if s.kind == floatShape {
 		v.SetFloat(x)
 	} else {
-		i, err := strconv.ParseInt(n.text, 10, 64)
+		i, err := strconv.ParseInt(n.Text, 10, 64)
 		if err != nil || v.OverflowInt(i) {
 			d.problem(n, "%s is too large a number", path)
 			return
@@ -245,7 +246,7 @@ func (d *decoder) number(n *node, s *shape, f *field, v reflect.Value, path stri
 }
 
 // bounds checks min and max of a number, or of a length if unit is not empty.
-func (d *decoder) bounds(n *node, f *field, x float64, path, unit string) {
+func (d *decoder) bounds(n *yamldoc.Node, f *field, x float64, path, unit string) {
 	if f == nil {
 		return
 	}
@@ -253,9 +254,9 @@ func (d *decoder) bounds(n *node, f *field, x float64, path, unit string) {
 	switch {
 	case math.IsNaN(x):
 	case f.min != nil && x < *f.min && unit == "":
-		d.problem(n, "%s is %s: it must be at least %s", path, n.text, format(*f.min))
+		d.problem(n, "%s is %s: it must be at least %s", path, n.Text, format(*f.min))
 	case f.max != nil && x > *f.max && unit == "":
-		d.problem(n, "%s is %s: it must be at most %s", path, n.text, format(*f.max))
+		d.problem(n, "%s is %s: it must be at most %s", path, n.Text, format(*f.max))
 	case f.min != nil && x < *f.min:
 		d.problem(n, "%s needs at least %s %s", path, format(*f.min), unit)
 	case f.max != nil && x > *f.max:
@@ -263,31 +264,31 @@ func (d *decoder) bounds(n *node, f *field, x float64, path, unit string) {
 	}
 }
 
-func (d *decoder) text(n *node, f *field, v reflect.Value, path string, inner bool) {
-	if n.kind != isText {
-		if n.kind == isInt || n.kind == isFloat || n.kind == isBool {
-			d.problem(n, "%s must be text: put quotes around %s", path, n.text)
+func (d *decoder) text(n *yamldoc.Node, f *field, v reflect.Value, path string, inner bool) {
+	if n.Kind != yamldoc.Text {
+		if n.Kind == yamldoc.Int || n.Kind == yamldoc.Float || n.Kind == yamldoc.Bool {
+			d.problem(n, "%s must be text: put quotes around %s", path, n.Text)
 		} else {
 			d.problem(n, "%s must be text, not %s", path, d.what(n))
 		}
 		return
 	}
-	v.SetString(n.text)
+	v.SetString(n.Text)
 	if f == nil {
 		return
 	}
-	if f.required && n.text == "" && !inner {
+	if f.required && n.Text == "" && !inner {
 		d.problem(n, "%s is empty%s", path, because(f.doc))
 		return
 	}
 	if !inner {
-		d.bounds(n, f, float64(utf8.RuneCountInString(n.text)), path, "characters")
+		d.bounds(n, f, float64(utf8.RuneCountInString(n.Text)), path, "characters")
 	}
-	if f.enum != nil && !contains(f.enum, n.text) {
-		d.problem(n, "%s is %s, which is not one of %s%s", path, d.what(n), rules.OrList(f.enum), onlyNearest(n.text, f.enum))
+	if f.enum != nil && !contains(f.enum, n.Text) {
+		d.problem(n, "%s is %s, which is not one of %s%s", path, d.what(n), rules.OrList(f.enum), onlyNearest(n.Text, f.enum))
 	}
 	if f.refs != nil {
-		d.refs = append(d.refs, reference{path, n, f.refs, n.text, f.acyclic && !inner, v.SetString})
+		d.refs = append(d.refs, reference{path, n, f.refs, n.Text, f.acyclic && !inner, v.SetString})
 	}
 	if f.file {
 		d.files = append(d.files, named{path, n})

@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 	"github.com/reeve-civic/reeve/internal/kernel/rules"
 )
 
@@ -128,7 +129,7 @@ type Object struct {
 	File           string
 	Line           int // of the first line of the document
 
-	root   *node
+	root   *yamldoc.Node
 	source []string // lines of the file, for positions
 	value  map[string]any
 }
@@ -142,13 +143,13 @@ func (o *Object) Value() map[string]any { return o.value }
 // a text, of its first character. A path that is not there gives its nearest parent.
 func (o *Object) Pos(path string) Pos {
 	n, _ := o.find(path)
-	return Pos{File: o.File, Line: n.line, Col: n.col, Indent: n.indent}
+	return Pos{File: o.File, Line: n.Line, Col: n.Col, Indent: n.Indent}
 }
 
 // Text is the text at path as written, "" if there is none.
 func (o *Object) Text(path string) string {
-	if n, whole := o.find(path); whole && n.kind == isText {
-		return n.text
+	if n, whole := o.find(path); whole && n.Kind == yamldoc.Text {
+		return n.Text
 	}
 	return ""
 }
@@ -157,10 +158,10 @@ func (o *Object) Text(path string) string {
 // in the file, also where YAML folded lines. The program is nil if there is nothing at path.
 func (o *Object) Compile(env *rules.Env, path string) (*rules.Program, *Problem) {
 	n, whole := o.find(path)
-	if !whole || n.kind != isText || n.text == "" {
+	if !whole || n.Kind != yamldoc.Text || n.Text == "" {
 		return nil, nil
 	}
-	p, err := env.Compile(n.text, rules.Pos{File: o.File, Line: n.line, Col: n.col, Indent: n.indent})
+	p, err := env.Compile(n.Text, rules.Pos{File: o.File, Line: n.Line, Col: n.Col, Indent: n.Indent})
 	if err == nil {
 		return p, nil
 	}
@@ -168,23 +169,23 @@ func (o *Object) Compile(env *rules.Env, path string) (*rules.Program, *Problem)
 }
 
 // expressionProblem puts an error of an expression at its place in the file.
-func (o *Object) expressionProblem(n *node, path string, err error) *Problem {
-	out := &Problem{o.File, n.line, n.col, path + ": " + err.Error()}
+func (o *Object) expressionProblem(n *yamldoc.Node, path string, err error) *Problem {
+	out := &Problem{o.File, n.Line, n.Col, path + ": " + err.Error()}
 	var re *rules.Error
 	if errors.As(err, &re) {
 		offset := re.RelCol - 1
-		lines := strings.Split(n.text, "\n")
+		lines := strings.Split(n.Text, "\n")
 		for i := 0; i < re.RelLine-1 && i < len(lines); i++ {
 			offset += len([]rune(lines[i])) + 1
 		}
-		out.Line, out.Col = n.at(o.source, offset)
+		out.Line, out.Col = n.At(o.source, offset)
 		out.Message = path + ": " + re.Message
 	}
 	return out
 }
 
 // find follows a path as far as it goes. whole says that it went to the end.
-func (o *Object) find(path string) (n *node, whole bool) {
+func (o *Object) find(path string) (n *yamldoc.Node, whole bool) {
 	n = o.root
 	for path != "" {
 		name := path
@@ -196,34 +197,34 @@ func (o *Object) find(path string) (n *node, whole bool) {
 				return n, false
 			}
 			i, err := strconv.Atoi(path[1:end])
-			if err != nil || n.kind != isList || i < 0 || i >= len(n.items) {
+			if err != nil || n.Kind != yamldoc.List || i < 0 || i >= len(n.Items) {
 				return n, false
 			}
-			n, path = n.items[i], strings.TrimPrefix(path[end+1:], ".")
+			n, path = n.Items[i], strings.TrimPrefix(path[end+1:], ".")
 			continue
 		} else {
 			path = ""
 		}
 		path = strings.TrimPrefix(path, ".")
-		k := n.get(name)
+		k := n.Get(name)
 		if k == nil && path != "" { // a map's key may hold dots: take the longest that fits
-			for i := range n.keys {
-				rest, ok := strings.CutPrefix(name+"."+path, n.keys[i].name)
-				if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') && (k == nil || len(k.name) < len(n.keys[i].name)) {
-					k = &n.keys[i]
+			for i := range n.Keys {
+				rest, ok := strings.CutPrefix(name+"."+path, n.Keys[i].Name)
+				if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') && (k == nil || len(k.Name) < len(n.Keys[i].Name)) {
+					k = &n.Keys[i]
 				}
 			}
 			if k != nil {
-				path = strings.TrimPrefix(strings.TrimPrefix(name+"."+path, k.name), ".")
+				path = strings.TrimPrefix(strings.TrimPrefix(name+"."+path, k.Name), ".")
 			}
 		}
 		if k == nil {
 			return n, false
 		}
-		if k.val.kind == isNull {
-			return &node{line: k.line, col: k.col}, path == ""
+		if k.Val.Kind == yamldoc.Null {
+			return &yamldoc.Node{Line: k.Line, Col: k.Col}, path == ""
 		}
-		n = k.val
+		n = k.Val
 	}
 	return n, true
 }

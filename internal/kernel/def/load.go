@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 	"github.com/reeve-civic/reeve/internal/kernel/rules"
 )
 
@@ -180,22 +181,23 @@ func (l *loader) read(name string) {
 		l.report(Problem{File: name, Message: "this file cannot be read: " + reason(err)})
 		return
 	}
-	text, bad := readable(name, b)
+	at := func(p yamldoc.Problem) { l.report(Problem{name, p.Line, p.Col, p.Message}) }
+	text, bad := yamldoc.Readable(b)
 	if bad != nil {
-		l.report(*bad)
+		at(*bad)
 		return
 	}
 	source := strings.Split(text, "\n")
-	docs, before := split(text)
+	docs, before := yamldoc.Split(text)
 	for i, doc := range docs {
-		root := parseDocument(name, doc, before[i], source, l.report)
+		root := yamldoc.Parse(doc, before[i], source, at)
 		if root == nil {
 			for _, m := range l.anID.FindAllStringSubmatch(doc, 5) {
 				l.lost[m[1]] = true
 			}
 			continue
 		}
-		if root.kind == isMap && root.get("kind") == nil && (root.get("openapi") != nil || root.get("swagger") != nil || root.get("asyncapi") != nil) {
+		if root.Kind == yamldoc.Map && root.Get("kind") == nil && (root.Get("openapi") != nil || root.Get("swagger") != nil || root.Get("asyncapi") != nil) {
 			continue
 		}
 		l.object(name, root, source)
@@ -207,8 +209,8 @@ func (l *loader) passOver() {
 	other := map[string]bool{}
 	for _, o := range l.objects {
 		for _, f := range o.d.files {
-			if f.node.text != o.File {
-				other[f.node.text] = true
+			if f.node.Text != o.File {
+				other[f.node.Text] = true
 			}
 		}
 	}
@@ -231,7 +233,7 @@ func (l *loader) connect() []*Object {
 			l.named(o, f)
 		}
 		for _, c := range o.d.cels {
-			if err := rules.Syntax(c.node.text, rules.Pos{}); err != nil {
+			if err := rules.Syntax(c.node.Text, rules.Pos{}); err != nil {
 				o.d.ok = false
 				l.report(*o.expressionProblem(c.node, c.path, err))
 			}
@@ -336,19 +338,19 @@ func article(word string) string {
 func (l *loader) canonical(kind string) string { return l.reg.kinds[l.reg.byName[kind]].Name }
 
 func (l *loader) named(o *loaded, f named) {
-	_, err := l.file(f.node.text)
+	_, err := l.file(f.node.Text)
 	if err == nil {
 		return
 	}
-	hint := onlyNearest(f.node.text, l.names)
+	hint := onlyNearest(f.node.Text, l.names)
 	if !errors.Is(err, fs.ErrNotExist) {
 		o.d.problem(f.node, "%s: %s", f.path, reason(err))
-	} else if !fs.ValidPath(f.node.text) || f.node.text == "." {
-		o.d.problem(f.node, "%s: %q is not a file's name within the folder: write it from the folder's root, without ./ or ../", f.path, f.node.text)
+	} else if !fs.ValidPath(f.node.Text) || f.node.Text == "." {
+		o.d.problem(f.node, "%s: %q is not a file's name within the folder: write it from the folder's root, without ./ or ../", f.path, f.node.Text)
 	} else if hint != "" {
-		o.d.problem(f.node, "%s: there is no file %q%s", f.path, f.node.text, hint)
+		o.d.problem(f.node, "%s: there is no file %q%s", f.path, f.node.Text, hint)
 	} else {
-		o.d.problem(f.node, "%s: there is no file %q: names are from the folder's root", f.path, f.node.text)
+		o.d.problem(f.node, "%s: there is no file %q: names are from the folder's root", f.path, f.node.Text)
 	}
 }
 
@@ -426,33 +428,33 @@ func hash(files map[string][]byte) string {
 }
 
 // object reads the envelope and the spec of one definition.
-func (l *loader) object(file string, root *node, source []string) {
-	o := &loaded{Object: &Object{File: file, Line: root.line, root: root, source: source}}
+func (l *loader) object(file string, root *yamldoc.Node, source []string) {
+	o := &loaded{Object: &Object{File: file, Line: root.Line, root: root, source: source}}
 	o.d = decoder{obj: o.Object, ok: true, out: l.report}
 	d := &o.d
-	if root.kind != isMap {
+	if root.Kind != yamldoc.Map {
 		d.problem(root, "a definition is a group of fields: apiVersion, kind, metadata and spec")
 		return
 	}
 	envelope := []string{"apiVersion", "kind", "metadata", "spec"}
-	for _, k := range root.keys {
+	for _, k := range root.Keys {
 		switch {
-		case k.name == "status":
+		case k.Name == "status":
 			d.problemAt(k, "status is worked out by the program and never written: remove it")
-		case !contains(envelope, k.name):
-			d.problemAt(k, "a definition has no field %q%s", k.name, rules.DidYouMean(k.name, envelope))
+		case !contains(envelope, k.Name):
+			d.problemAt(k, "a definition has no field %q%s", k.Name, rules.DidYouMean(k.Name, envelope))
 		}
 	}
-	if k := root.get("apiVersion"); k == nil {
+	if k := root.Get("apiVersion"); k == nil {
 		d.problem(root, "apiVersion is missing: write apiVersion: %s", APIVersion)
-	} else if k.val.text != APIVersion {
-		d.problem(k.val, "apiVersion is %s: write %s", d.what(k.val), APIVersion)
+	} else if k.Val.Text != APIVersion {
+		d.problem(k.Val, "apiVersion is %s: write %s", d.what(k.Val), APIVersion)
 	}
 	kind := -1
-	if k := root.get("kind"); k == nil {
+	if k := root.Get("kind"); k == nil {
 		d.problem(root, "kind is missing%s", rules.DidYouMean("", l.reg.names()))
-	} else if i, ok := l.reg.byName[k.val.text]; !ok || k.val.kind != isText {
-		d.problem(k.val, "there is no kind %s%s", d.what(k.val), rules.DidYouMean(k.val.text, l.reg.names()))
+	} else if i, ok := l.reg.byName[k.Val.Text]; !ok || k.Val.Kind != yamldoc.Text {
+		d.problem(k.Val, "there is no kind %s%s", d.what(k.Val), rules.DidYouMean(k.Val.Text, l.reg.names()))
 	} else {
 		kind, o.Kind = i, l.reg.kinds[i].Name
 	}
@@ -461,20 +463,20 @@ func (l *loader) object(file string, root *node, source []string) {
 		l.lost[o.ID] = true
 	} else {
 		l.spec(o, root, kind)
-		o.value, _ = root.plain().(map[string]any)
+		o.value, _ = root.Plain().(map[string]any)
 		o.value["kind"] = o.Kind
 		l.objects = append(l.objects, o)
 	}
 }
 
-func (l *loader) spec(o *loaded, root *node, kind int) {
+func (l *loader) spec(o *loaded, root *yamldoc.Node, kind int) {
 	spec := reflect.New(l.reg.shapes[kind].typ)
 	o.Spec = spec.Interface()
-	k := root.get("spec")
-	if k == nil || k.val.kind == isNull {
-		at, empty := root, &node{kind: isMap, line: root.line, col: root.col}
+	k := root.Get("spec")
+	if k == nil || k.Val.Kind == yamldoc.Null {
+		at, empty := root, &yamldoc.Node{Kind: yamldoc.Map, Line: root.Line, Col: root.Col}
 		if k != nil {
-			at, empty.line, empty.col = &node{line: k.line, col: k.col}, k.line, k.col
+			at, empty.Line, empty.Col = &yamldoc.Node{Line: k.Line, Col: k.Col}, k.Line, k.Col
 		}
 		before := o.d.ok
 		o.d.fields(empty, l.reg.shapes[kind], spec.Elem(), "spec")
@@ -483,7 +485,7 @@ func (l *loader) spec(o *loaded, root *node, kind int) {
 		}
 		return
 	}
-	o.d.value(k.val, l.reg.shapes[kind], nil, spec.Elem(), "spec", false)
+	o.d.value(k.Val, l.reg.shapes[kind], nil, spec.Elem(), "spec", false)
 }
 
 // metadata is how every definition begins.
@@ -494,13 +496,13 @@ type metadata struct {
 	Labels   map[string]string `json:"labels" doc:"anything, for searching and grouping"`
 }
 
-func (l *loader) metadata(o *loaded, root *node) {
-	k := root.get("metadata")
+func (l *loader) metadata(o *loaded, root *yamldoc.Node) {
+	k := root.Get("metadata")
 	if k == nil {
 		o.d.problem(root, "metadata is missing: write metadata: {id: ..., name: ...}")
 		return
 	}
-	if k.val.kind == isNull {
+	if k.Val.Kind == yamldoc.Null {
 		o.d.problemAt(*k, "metadata is empty: write metadata: {id: ..., name: ...}")
 		return
 	}
@@ -509,7 +511,7 @@ func (l *loader) metadata(o *loaded, root *node) {
 		panic(err)
 	}
 	var m metadata
-	o.d.value(k.val, s, nil, reflect.ValueOf(&m).Elem(), "metadata", false)
+	o.d.value(k.Val, s, nil, reflect.ValueOf(&m).Elem(), "metadata", false)
 	o.ID, o.Name, o.Formerly, o.Labels = m.ID, m.Name, m.Formerly, m.Labels
 	if o.Name == "" {
 		o.Name = o.ID

@@ -1,4 +1,12 @@
-package def
+// Package yamldoc reads YAML documents as values that know their place in the file.
+//
+// What is guaranteed: whatever the bytes are, reading ends soon, does not panic and
+// either gives a value or reports what is wrong at a line and column. Size, depth
+// and what aliases amount to are bounded. There are no cycles.
+//
+// It reads what definitions need and refuses the rest: tags other than those of
+// plain values, field names that are not text, the same field twice.
+package yamldoc
 
 import (
 	"errors"
@@ -25,84 +33,89 @@ const (
 	maxNodes   = 50_000
 )
 
-type nodeKind uint8
+// Kind is the sort of a value.
+type Kind uint8
 
+// The kinds of value.
 const (
-	isNull nodeKind = iota
-	isBool
-	isInt
-	isFloat
-	isText
-	isList
-	isMap
+	Null Kind = iota
+	Bool
+	Int
+	Float
+	Text
+	List
+	Map
 )
 
-func (k nodeKind) String() string {
+// String is for messages: "a list".
+func (k Kind) String() string {
 	return [...]string{"empty", "true or false", "a whole number", "a number", "text", "a list", "a group of fields"}[k]
 }
 
-// node is a YAML value with its place. Aliases share nodes; there are no cycles.
-type node struct {
-	kind      nodeKind
-	style     byte   // of text: 0 plain, ' or ", | or >
-	text      string // of a scalar: its value
-	line, col int    // of the first character; of a text inside its quotes or block
-	indent    int    // of a block text: column where further lines begin
-	items     []*node
-	keys      []key
-	size      int // values in here, aliases counted as often as they are used
+// Node is a YAML value with its place. Aliases share nodes; there are no cycles.
+type Node struct {
+	Kind      Kind
+	Text      string // of a scalar: its value
+	Line, Col int    // from 1, of the first character; of a text inside its quotes or block
+	Indent    int    // of a block text: the column where further lines begin
+	Items     []*Node
+	Keys      []Key
+	style     byte // of text: 0 plain, ' or ", | or >
+	size      int  // values in here, aliases counted as often as they are used
 	height    int
 }
 
-type key struct {
-	name      string
-	line, col int
-	val       *node
+// Key is a field of a group: its name with its place, and its value.
+type Key struct {
+	Name      string
+	Line, Col int
+	Val       *Node
 }
 
-func (n *node) get(name string) *key {
-	for i := range n.keys {
-		if n.keys[i].name == name {
-			return &n.keys[i]
+// Get finds a field by its name; nil if there is none.
+func (n *Node) Get(name string) *Key {
+	for i := range n.Keys {
+		if n.Keys[i].Name == name {
+			return &n.Keys[i]
 		}
 	}
 	return nil
 }
 
-// plain is n as ordinary values: int64, float64, bool, string, []any, map[string]any, nil.
-func (n *node) plain() any {
-	switch n.kind {
-	case isBool:
-		return n.text == "true"
-	case isInt:
-		i, _ := strconv.ParseInt(n.text, 10, 64)
+// Plain is n as ordinary values: int64, float64, bool, string, []any, map[string]any, nil.
+func (n *Node) Plain() any {
+	switch n.Kind {
+	case Bool:
+		return n.Text == "true"
+	case Int:
+		i, _ := strconv.ParseInt(n.Text, 10, 64)
 		return i
-	case isFloat:
-		f, _ := strconv.ParseFloat(n.text, 64)
+	case Float:
+		f, _ := strconv.ParseFloat(n.Text, 64)
 		return f
-	case isText:
-		return n.text
-	case isList:
-		l := make([]any, len(n.items))
-		for i, it := range n.items {
-			l[i] = it.plain()
+	case Text:
+		return n.Text
+	case List:
+		l := make([]any, len(n.Items))
+		for i, it := range n.Items {
+			l[i] = it.Plain()
 		}
 		return l
-	case isMap:
-		m := make(map[string]any, len(n.keys))
-		for _, k := range n.keys {
-			m[k.name] = k.val.plain()
+	case Map:
+		m := make(map[string]any, len(n.Keys))
+		for _, k := range n.Keys {
+			m[k.Name] = k.Val.Plain()
 		}
 		return m
 	}
 	return nil
 }
 
-// at is the place in source of the rune with this offset in n's text. Line breaks
+// At is the place in source of the rune with this offset in n's text. Line breaks
 // and indentation may have been folded away, so it counts what is not white space.
-func (n *node) at(source []string, offset int) (line, col int) {
+func (n *Node) At(source []string, offset int) (line, col int) {
 	want := 0
-	for i, r := range []rune(n.text) {
+	for i, r := range []rune(n.Text) {
 		if i >= offset {
 			break
 		}
@@ -110,12 +123,12 @@ func (n *node) at(source []string, offset int) (line, col int) {
 			want++
 		}
 	}
-	last := [2]int{n.line, n.col}
-	for l := n.line; l <= len(source); l++ {
+	last := [2]int{n.Line, n.Col}
+	for l := n.Line; l <= len(source); l++ {
 		runes := []rune(source[l-1])
 		c := 0
-		if l == n.line {
-			c = n.col - 1
+		if l == n.Line {
+			c = n.Col - 1
 		}
 		for ; c < len(runes); c++ {
 			if unicode.IsSpace(runes[c]) {
@@ -134,16 +147,15 @@ func (n *node) at(source []string, offset int) (line, col int) {
 	return last[0], last[1]
 }
 
-// document is one YAML document of a file.
-type document struct {
-	file   string
-	source []string // lines of the whole file
-	root   *node    // nil if it could not be read
+// Problem is something that cannot be read, and what to do about it.
+type Problem struct {
+	Line, Col int // from 1
+	Message   string
 }
 
-// split cuts a file at its "---" lines, so that a mistake in one document does not
+// Split cuts a file at its "---" lines, so that a mistake in one document does not
 // hide those in another. It gives the text and the number of lines before it.
-func split(text string) (docs []string, before []int) {
+func Split(text string) (docs []string, before []int) {
 	var cur strings.Builder
 	start, content := 0, false
 	flush := func(next int) {
@@ -178,23 +190,23 @@ func split(text string) (docs []string, before []int) {
 
 // builder turns a syntax tree into nodes.
 type builder struct {
-	file    string
 	before  int // lines of the file before the document
 	source  []string
 	report  func(Problem)
-	anchors map[string]*node
+	anchors map[string]*Node
 	count   int
 	failed  bool
 }
 
 func (b *builder) problem(line, col int, format string, args ...any) {
 	b.failed = true
-	b.report(Problem{b.file, line, max(col, 1), fmt.Sprintf(format, args...)})
+	b.report(Problem{line, max(col, 1), fmt.Sprintf(format, args...)})
 }
 
-// parseDocument reads one document; nil if it cannot be read, which is reported.
-func parseDocument(file, text string, before int, source []string, report func(Problem)) (root *node) {
-	b := &builder{file: file, before: before, source: source, report: report, anchors: map[string]*node{}}
+// Parse reads one document that has before lines above it in its file, whose lines
+// are source. It gives nil if the document cannot be read, which is reported.
+func Parse(text string, before int, source []string, report func(Problem)) (root *Node) {
+	b := &builder{before: before, source: source, report: report, anchors: map[string]*Node{}}
 	defer func() {
 		if r := recover(); r != nil { // the parser has no promise not to panic
 			b.problem(before+1, 1, "this document cannot be read as YAML: write it more simply")
@@ -305,12 +317,12 @@ func (b *builder) syntax(err error) {
 func leading(s string) string { return s[:len(s)-len(strings.TrimLeft(s, " \t"))] }
 
 // node builds n. It never returns nil.
-func (b *builder) node(n ast.Node, depth int) *node {
+func (b *builder) node(n ast.Node, depth int) *Node {
 	line, col := b.before+1, 1
 	if n != nil {
 		line, col = b.place(n.GetToken())
 	}
-	out := &node{line: line, col: col, size: 1}
+	out := &Node{Line: line, Col: col, size: 1}
 	b.count++
 	if depth > maxDepth || b.count > maxNodes {
 		if !b.failed {
@@ -321,7 +333,7 @@ func (b *builder) node(n ast.Node, depth int) *node {
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
 	case *ast.BoolNode:
-		out.kind, out.text = isBool, strconv.FormatBool(n.Value)
+		out.Kind, out.Text = Bool, strconv.FormatBool(n.Value)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		out.number(n.GetToken().Value)
 	case *ast.StringNode:
@@ -329,15 +341,15 @@ func (b *builder) node(n ast.Node, depth int) *node {
 	case *ast.LiteralNode:
 		b.block(out, n)
 	case *ast.SequenceNode:
-		out.kind = isList
+		out.Kind = List
 		for _, v := range n.Values {
 			out.add(b.node(v, depth+1))
 		}
 	case *ast.MappingNode:
-		out.kind = isMap
+		out.Kind = Map
 		b.mapping(out, n.Values, depth)
 	case *ast.MappingValueNode:
-		out.kind = isMap
+		out.Kind = Map
 		b.mapping(out, []*ast.MappingValueNode{n}, depth)
 	case *ast.AnchorNode:
 		v := b.node(n.Value, depth+1)
@@ -362,77 +374,77 @@ func (b *builder) node(n ast.Node, depth int) *node {
 	return out
 }
 
-func (n *node) add(item *node) {
-	n.items = append(n.items, item)
+func (n *Node) add(item *Node) {
+	n.Items = append(n.Items, item)
 	n.grow(item)
 }
 
-func (n *node) grow(child *node) {
+func (n *Node) grow(child *Node) {
 	n.size = min(n.size+child.size, maxNodes+1)
 	n.height = max(n.height, child.height+1)
 }
 
 // number keeps what is written the decimal way; anything else (007, 0x1F, .inf) is text.
-func (n *node) number(s string) {
-	n.kind, n.text = isText, s
+func (n *Node) number(s string) {
+	n.Kind, n.Text = Text, s
 	digits := strings.TrimLeft(s, "+-")
 	if digits == "" || len(digits) > 1 && digits[0] == '0' && digits[1] != '.' || strings.Trim(digits, "0123456789.eE+-") != "" {
 		return
 	}
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		n.kind, n.text = isInt, strconv.FormatInt(i, 10)
+		n.Kind, n.Text = Int, strconv.FormatInt(i, 10)
 	} else if f, err := strconv.ParseFloat(s, 64); err == nil {
-		n.kind, n.text = isFloat, strconv.FormatFloat(f, 'g', -1, 64)
+		n.Kind, n.Text = Float, strconv.FormatFloat(f, 'g', -1, 64)
 	}
 }
 
-func (b *builder) text(out *node, n *ast.StringNode) {
-	out.kind, out.text = isText, n.Value
+func (b *builder) text(out *Node, n *ast.StringNode) {
+	out.Kind, out.Text = Text, n.Value
 	switch n.GetToken().Type {
 	case token.SingleQuoteType:
 		out.style = '\''
-		out.col++
+		out.Col++
 	case token.DoubleQuoteType:
 		out.style = '"'
-		out.col++
+		out.Col++
 	}
 }
 
 // block reads a text that was written with | or >.
-func (b *builder) block(out *node, n *ast.LiteralNode) {
-	out.kind, out.style = isText, '|'
+func (b *builder) block(out *Node, n *ast.LiteralNode) {
+	out.Kind, out.style = Text, '|'
 	if n.Start.Type == token.FoldedType {
 		out.style = '>'
 	}
 	if n.Value == nil {
 		return
 	}
-	out.text = n.Value.Value
-	out.line++ // the text begins below the sign, with its empty lines
-	at := out.line
+	out.Text = n.Value.Value
+	out.Line++ // the text begins below the sign, with its empty lines
+	at := out.Line
 	for at < len(b.source) && strings.TrimSpace(b.source[at-1]) == "" {
 		at++
 	}
 	first := ""
-	for _, l := range strings.Split(out.text, "\n") {
+	for _, l := range strings.Split(out.Text, "\n") {
 		if strings.TrimSpace(l) != "" {
 			first = l
 			break
 		}
 	}
 	if at <= len(b.source) {
-		out.col = max(len(leading(b.source[at-1]))-len(leading(first)), 0) + 1
+		out.Col = max(len(leading(b.source[at-1]))-len(leading(first)), 0) + 1
 	}
-	out.indent = out.col
+	out.Indent = out.Col
 }
 
-func (b *builder) tagged(n *ast.TagNode, line, col, depth int) *node {
+func (b *builder) tagged(n *ast.TagNode, line, col, depth int) *Node {
 	v := b.node(n.Value, depth+1)
 	switch tag := n.Start.Value; tag {
 	case "!!str":
 		c := *v
-		if c.kind != isList && c.kind != isMap {
-			c.kind, c.text = isText, n.Value.GetToken().Value
+		if c.Kind != List && c.Kind != Map {
+			c.Kind, c.Text = Text, n.Value.GetToken().Value
 		}
 		return &c
 	case "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq":
@@ -443,8 +455,8 @@ func (b *builder) tagged(n *ast.TagNode, line, col, depth int) *node {
 	}
 }
 
-func (b *builder) mapping(out *node, values []*ast.MappingValueNode, depth int) {
-	var merged []*node
+func (b *builder) mapping(out *Node, values []*ast.MappingValueNode, depth int) {
+	var merged []*Node
 	seen := make(map[string]int, len(values))
 	for i, kv := range values {
 		if kv.Key == nil {
@@ -456,12 +468,12 @@ func (b *builder) mapping(out *node, values []*ast.MappingValueNode, depth int) 
 			kn, kt = mk.Value, mk.Value.GetToken()
 		}
 		line, col := b.place(kt)
-		if i == 0 && line == out.line && col < out.col {
-			out.col = col // a block mapping's token is its first colon
+		if i == 0 && line == out.Line && col < out.Col {
+			out.Col = col // a block mapping's token is its first colon
 		}
 		val := b.node(kv.Value, depth+1)
-		if val.kind == isNull && kv.Value != nil && kv.Value.GetToken() != nil && kv.Value.GetToken().Type == token.ImplicitNullType {
-			val.line, val.col = line, col
+		if val.Kind == Null && kv.Value != nil && kv.Value.GetToken() != nil && kv.Value.GetToken().Type == token.ImplicitNullType {
+			val.Line, val.Col = line, col
 		}
 		if _, ok := kn.(*ast.MergeKeyNode); ok {
 			merged = append(merged, val)
@@ -477,7 +489,7 @@ func (b *builder) mapping(out *node, values []*ast.MappingValueNode, depth int) 
 			continue
 		}
 		seen[name] = line
-		out.keys = append(out.keys, key{name, line, col, val})
+		out.Keys = append(out.Keys, Key{name, line, col, val})
 		out.grow(val)
 	}
 	for _, m := range merged {
@@ -486,39 +498,39 @@ func (b *builder) mapping(out *node, values []*ast.MappingValueNode, depth int) 
 }
 
 // merge adds the fields of m, or of each of m's items, that out does not have (YAML's "<<").
-func (b *builder) merge(out, m *node) {
-	switch m.kind {
-	case isMap:
-		for _, k := range m.keys {
-			if out.get(k.name) == nil {
-				out.keys = append(out.keys, k)
-				out.grow(k.val)
+func (b *builder) merge(out, m *Node) {
+	switch m.Kind {
+	case Map:
+		for _, k := range m.Keys {
+			if out.Get(k.Name) == nil {
+				out.Keys = append(out.Keys, k)
+				out.grow(k.Val)
 			}
 		}
-	case isList:
-		for _, it := range m.items {
-			if it.kind == isList {
-				b.problem(it.line, it.col, "<< takes fields or a list of fields")
+	case List:
+		for _, it := range m.Items {
+			if it.Kind == List {
+				b.problem(it.Line, it.Col, "<< takes fields or a list of fields")
 				return
 			}
 			b.merge(out, it)
 		}
 	default:
-		b.problem(m.line, m.col, "<< takes fields: point it at an anchor that has some")
+		b.problem(m.Line, m.Col, "<< takes fields: point it at an anchor that has some")
 	}
 }
 
-// readable checks that a file is text before a parser sees it.
-func readable(file string, text []byte) (string, *Problem) {
+// Readable checks that a file is text before a parser sees it.
+func Readable(text []byte) (string, *Problem) {
 	s := strings.TrimPrefix(string(text), "\ufeff")
 	line, col := 1, 1
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return "", &Problem{file, line, col, "this byte is not UTF-8: save the file as UTF-8"}
+			return "", &Problem{line, col, "this byte is not UTF-8: save the file as UTF-8"}
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f:
-			return "", &Problem{file, line, col, fmt.Sprintf("a control character (U+%04X) cannot be in a definition: remove it", r)}
+			return "", &Problem{line, col, fmt.Sprintf("a control character (U+%04X) cannot be in a definition: remove it", r)}
 		}
 		if col++; r == '\n' {
 			line, col = line+1, 1
