@@ -331,3 +331,24 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestExpressionsInEveryStyleHaveTheirPlace(t *testing.T) {
+	base := "apiVersion: reeve/v1\nkind: System\nmetadata: {id: sys-a}\nspec:\n  owner: org-a\n  lifecycle: {phase: live}\n  uses:\n  - system: sys-a\n    where: "
+	org := "\n---\n" + head + "spec: {type: council}\n"
+	for style, c := range map[string]struct{ in, want string }{
+		"plain":            {"record.a == 1 && recrod.b == 2", "9:29"},
+		"single":           {"'record.a == ''x'' && recrod.b == 2'", "9:34"},
+		"double":           {`"record.a == \"x\" && recrod.b == 2"`, "9:34"},
+		"literal":          {"|\n      record.a == 1 &&\n        recrod.b == 2", "11:9"},
+		"literal, emptied": {"|\n\n      record.a == 1 &&\n\n      recrod.b == 2\n", "13:7"},
+		"folded":           {">-\n      record.a == 1\n      && record.c == 3\n      && recrod.b == 2", "12:10"},
+		"plain, folded":    {"record.a == 1\n      && record.c == 3\n      && recrod.b == 2", "11:10"},
+		"double, folded":   {"\"record.a == 1\n      && recrod.b == 2\"", "10:10"},
+		"not ASCII":        {"record.a == 'é€😀' && recrod.b == 2", "9:33"},
+	} {
+		_, problems := one(base + c.in + org)
+		if len(problems) != 1 || fmt.Sprintf("%d:%d", problems[0].Line, problems[0].Col) != c.want || !strings.Contains(problems[0].Message, `"recrod"`) {
+			t.Errorf("%s: %v, want %s", style, problems, c.want)
+		}
+	}
+}
