@@ -44,6 +44,7 @@ type house struct {
 	logged *bytes.Buffer
 	n      int64
 	cookie *http.Cookie
+	front  string // address of the front door
 }
 
 var start = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
@@ -67,6 +68,8 @@ func (h *house) set(now *time.Time) {
 	turn[h] = now
 	h.Cleanup(func() { delete(turn, h) })
 }
+
+func newLog() *bytes.Buffer { return &bytes.Buffer{} }
 
 // pass lets time go by.
 func (h *house) pass(d time.Duration) {
@@ -111,6 +114,7 @@ func (h *house) open(db *store.DB, clock func() time.Time) {
 	ok(err)
 	front := httptest.NewServer(h.k.Web)
 	h.Cleanup(front.Close)
+	h.front = front.URL
 	h.fake.CallbackURL, h.fake.CallbackToken = front.URL+"/v1/notify/callback", "call me back"
 }
 

@@ -50,13 +50,13 @@ func matchesPage(open, decided []matchItem) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Caption: "To decide", Classes: "app-table--stack", Head: ui.Cells("Asked", "Told by", "Why we are not sure", ""), Rows: openRows(open)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Caption: "To decide", Classes: "app-table--stack", Head: ui.Cells("Asked", "Told by", "Why we are not sure", "To do"), Rows: openRows(open)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if len(decided) > 0 {
-			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Caption: "Decided lately", Classes: "app-table--stack", Head: ui.Cells("Decided", "Told by", "Answer", ""), Rows: decidedRows(decided)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Caption: "Decided lately", Classes: "app-table--stack", Head: ui.Cells("Decided", "Told by", "Answer", "Details"), Rows: decidedRows(decided)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
