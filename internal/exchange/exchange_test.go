@@ -185,7 +185,7 @@ func open(t testing.TB, db *store.DB) *house {
 	must(t, err)
 	reg := def.NewRegistry(append(exchange.Kinds(), def.Kind{Name: "Organisation", Spec: new(orgSpec)}, def.Kind{Name: "System", Spec: new(sysSpec)})...)
 	var problems []def.Problem
-	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: db, Journal: k.Journal, Registry: reg, Log: log, Now: k.Now,
+	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: db, Journal: k.Journal, Registry: reg, Log: log,
 		FS: fstest.MapFS{"all.yaml": {Data: []byte(definitions)}, "move.json": {Data: []byte(moveSchema)}, "application.json": {Data: application}}})
 	must(t, err)
 	if len(problems) > 0 {

@@ -177,8 +177,13 @@ func open(t testing.TB, dir string, at *clock) *door {
 	}
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "reeve.db"), Now: at.now})
 	must(t, err)
-	d := &door{t: t, db: db}
 	t.Cleanup(func() { db.Close() })
+	return openDB(t, db, dir)
+}
+
+func openDB(t testing.TB, db *store.DB, dir string) *door {
+	t.Helper()
+	d := &door{t: t, db: db}
 	ctx := t.Context()
 	keys, err := seal.Open(ctx, db, bytes.Repeat([]byte{7}, 32))
 	must(t, err)
@@ -200,7 +205,7 @@ func open(t testing.TB, dir string, at *clock) *door {
 	pol, err := policy.New(
 		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*"}, Kinds: []reeve.ActorKind{reeve.Partner}, Own: true, Max: reeve.Restricted})
 	must(t, err)
-	d.mux = web.New(web.Options{Policy: pol, Log: slog.New(slog.DiscardHandler), Now: at.now})
+	d.mux = web.New(web.Options{Policy: pol, Log: slog.New(slog.DiscardHandler), Now: db.Now})
 	d.mux.Authenticate(func(r *http.Request) (reeve.Actor, bool, error) {
 		party := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if party == "" {

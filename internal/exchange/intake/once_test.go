@@ -18,10 +18,14 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/once"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
+	"github.com/reeve-civic/reeve/internal/kernel/store/storetest"
 )
 
 func TestTypeKey(t *testing.T) {
-	d := open(t, t.TempDir(), nil)
+	storetest.Each(t, func(t *testing.T, db *store.DB) { testTypeKey(t, openDB(t, db, t.TempDir())) })
+}
+
+func testTypeKey(t *testing.T, d *door) {
 	a := d.send("rec-thing.v1", `{"id":"a","n":1}`+"\n"+`{"id":"a", "n": 1, "ignored": true}`+"\n"+`{"id":"a","n":2}`+"\n"+`{"id":"a","n":2}`+"\n"+`{"id":"a","n":1}`)
 	if a.statuses() != "accepted duplicate accepted duplicate accepted" {
 		t.Fatal(a.body)
@@ -105,10 +109,14 @@ func TestRestartKeepsDuplicates(t *testing.T) {
 	}
 }
 
-// What is written to the index behind is found there, also after a restart.
+// What is written to the index behind is found there, also by another process later.
 func TestIndexWrittenBehind(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) { testIndexWrittenBehind(t, db) })
+}
+
+func testIndexWrittenBehind(t *testing.T, db *store.DB) {
 	dir := t.TempDir()
-	d := open(t, dir, nil)
+	d := openDB(t, db, dir)
 	const n = 26_000
 	body := things(n)
 	a := d.send("rec-thing.v1", body, "key=big")
@@ -139,8 +147,7 @@ func TestIndexWrittenBehind(t *testing.T) {
 		}
 	}
 	check()
-	must(t, d.db.Close())
-	d = open(t, dir, nil)
+	d = openDB(t, db, dir) // an index that remembers nothing by itself
 	check()
 }
 
@@ -154,7 +161,10 @@ func things(n int) string {
 
 // Of many senders of the same keys at the same moment, each key is accepted once.
 func TestRace(t *testing.T) {
-	d := open(t, t.TempDir(), nil)
+	storetest.Each(t, func(t *testing.T, db *store.DB) { testRace(t, openDB(t, db, t.TempDir())) })
+}
+
+func testRace(t *testing.T, d *door) {
 	const senders, records = 16, 200
 	var wg sync.WaitGroup
 	answers := make([]answer, senders)

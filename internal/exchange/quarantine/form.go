@@ -37,6 +37,7 @@ type form struct {
 	Right  []field
 	Others []reeve.Problem // about no single field
 	Long   bool            // not all fields are shown
+	Newer  reeve.RecordID  // a record with the same key that came in later
 	Whole  string          // the record as indented JSON; "" where something is masked
 }
 

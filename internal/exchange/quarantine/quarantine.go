@@ -143,7 +143,7 @@ func (w *Ward) Correct(tx *store.Tx, actor reeve.Actor, id reeve.RecordID, body 
 	if err != nil {
 		return Outcome{}, fmt.Errorf("%s: %w", op, err)
 	}
-	changed := changes(old, v)
+	changed, lane := changes(old, v), h.Lane
 	h.Body = rawjson.AppendCompact(nil, body)
 	t, ok := w.o.Types().Type(h.Type)
 	if !ok {
@@ -158,16 +158,38 @@ func (w *Ward) Correct(tx *store.Tx, actor reeve.Actor, id reeve.RecordID, body 
 		if err := w.update(tx, h); err != nil {
 			return Outcome{}, err
 		}
-		err = w.tell(tx, actor.ID, "corrected", h, append([]string{"still held"}, changed...))
-		return Outcome{ID: id, Problems: h.Problems, Waits: h.Waits}, err
+		if err := w.tell(tx, actor.ID, "corrected", h, append([]string{"still held"}, changed...)); err != nil {
+			return Outcome{}, err
+		}
+		out := Outcome{ID: id, Problems: h.Problems, Waits: h.Waits}
+		if h.Lane != lane { // its key changed: those of the old key need not wait for it
+			out.Followed, err = w.follow(tx, actor.ID, lane)
+		}
+		return out, err
 	}
-	lane := h.Lane
 	out, err := w.release(tx, actor.ID, h, t, changed)
 	if err != nil {
 		return Outcome{}, err
 	}
-	out.Followed, err = w.follow(tx, actor.ID, lane)
+	if out.Followed, err = w.follow(tx, actor.ID, lane); err != nil || h.Lane == lane {
+		return out, err
+	}
+	n, err := w.follow(tx, actor.ID, h.Lane)
+	out.Followed += n
 	return out, err
+}
+
+// Newer is the record that came in later with the same key, "" for none. Sent on
+// now, a held record would count as newer still.
+func (w *Ward) Newer(tx *store.Tx, h Held) (reeve.RecordID, error) {
+	if h.Known.Zero() {
+		return "", nil
+	}
+	seen, ok, err := w.o.Once.Find(tx, nil, h.Known)
+	if err != nil || !ok || seen.N <= h.N {
+		return "", err
+	}
+	return seen.ID(), nil
 }
 
 // place fills in what follows from the record's key.

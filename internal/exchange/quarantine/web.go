@@ -135,8 +135,11 @@ func (p pages) render(w http.ResponseWriter, r *http.Request, h Held, t *contrac
 		if f, err = makeForm(t, h.Body, h.Problems, p.sees(r.Context(), ActionRead, t, h)); err != nil {
 			return err
 		}
-		err = p.w.o.DB.Update(r.Context(), func(tx *store.Tx) error {
-			_, err := p.w.o.Journal.Append(tx, journal.Entry{Actor: web.Actor(r.Context()).ID, Verb: "saw", About: about(h.ID), Set: p.w.o.Set(), Why: []string{"held record"}})
+		err = p.w.o.DB.Update(r.Context(), func(tx *store.Tx) (err error) {
+			if f.Newer, err = p.w.Newer(tx, h); err != nil {
+				return err
+			}
+			_, err = p.w.o.Journal.Append(tx, journal.Entry{Actor: web.Actor(r.Context()).ID, Verb: "saw", About: about(h.ID), Set: p.w.o.Set(), Why: []string{"held record"}})
 			return err
 		})
 		if err != nil {
