@@ -127,7 +127,7 @@ func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
 		defs = os.DirFS(c.Definitions)
 	}
 	var problems []def.Problem
-	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: k.DB, Journal: k.Journal, Registry: registry(), FS: defs, Dir: c.Definitions, Log: c.Log, Now: c.Now})
+	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: k.DB, Journal: k.Journal, Registry: registry(), FS: defs, Dir: c.Definitions, Log: c.Log})
 	return errors.Join(err, problemsError(problems))
 }
 

@@ -27,8 +27,7 @@ type LiveOptions struct {
 	FS       fs.FS  // the folder; nil for Dir, or for the set that was last in force
 	Dir      string // the folder's name, for messages; with FS nil, where it is
 	Log      *slog.Logger
-	Now      func() time.Time // not used now: the transaction's time is
-	Poll     time.Duration    // how often Watch looks; 0 for a second
+	Poll     time.Duration // how often Watch looks; 0 for a second
 }
 
 // Live is the set in force. It is safe for concurrent use.
