@@ -39,7 +39,7 @@ type Finding struct {
 	Name     string
 	Result   Result
 	Reason   string     // why, in words
-	Evidence []Evidence // what the rule looked at
+	Evidence []Evidence // what the rule looked at, where the standard is not met
 	Missing  []Missing  // what an unknown result lacks
 	Waiver   *Waiver    // the waiver that counts, or the last that did
 	Ending   bool       // the waiver that counts ends within EndingDays
@@ -161,7 +161,6 @@ func (s *Standard) evaluate(ctx context.Context, sub Subject, vars map[string]an
 	if err != nil {
 		return f, false, err
 	}
-	f.Evidence = evidence(s.rule.Inputs(), sub)
 	switch {
 	case r.Truth == rules.True && about.Truth == rules.True:
 		f.Result, f.Reason = Pass, "The standard is met."
@@ -173,6 +172,7 @@ func (s *Standard) evaluate(ctx context.Context, sub Subject, vars map[string]an
 		f.Reason = "It is not known whether the standard is met."
 	default:
 		f.Result, f.Reason = Fail, s.Spec.Failing
+		f.Evidence = evidence(s.rule.Inputs(), sub)
 	}
 	if len(f.Missing) > 0 {
 		docs := make([]string, len(f.Missing))
