@@ -111,6 +111,8 @@ type lane struct {
 	chunk   int       // items in one call; halved when a receiver in this program fails
 	sink    *sink
 	did     int
+	failed  map[int64]int // rounds in which an item failed, by its number
+	broken  bool          // the database failed us; nothing is sent before it is well again
 }
 
 // Open makes the tables and returns a desk without lines.

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -11,6 +12,9 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
+
+// freshness is how old an answer of the agreements may be when an attempt begins.
+const freshness = 2 * time.Second
 
 // look is how long Step waits for lanes before it reports that they still run.
 const look = 50 * time.Millisecond
@@ -77,7 +81,7 @@ func (d *Desk) start(ctx context.Context) error {
 		}
 		ln := d.lanes[o.flow]
 		if ln == nil {
-			ln = &lane{flow: o.flow}
+			ln = &lane{flow: o.flow, failed: map[int64]int{}}
 			d.lanes[o.flow] = ln
 		}
 		if ln.running || now.Before(ln.next) {
@@ -87,6 +91,7 @@ func (d *Desk) start(ctx context.Context) error {
 		d.running++
 		go func() {
 			if err := d.run(ctx, ln, l); err != nil {
+				ln.broken = true
 				d.wait(ln, "something went wrong here; see the log", 0)
 				d.o.Log.Error("delivery failed", "flow", ln.flow, "error", err)
 			}
@@ -186,6 +191,7 @@ func (d *Desk) run(ctx context.Context, ln *lane, l *Line) error {
 			}
 		}
 		if len(packs) == 0 {
+			clear(ln.failed)
 			return nil
 		}
 		now, why := d.sendable(l, packs)
@@ -196,6 +202,12 @@ func (d *Desk) run(ctx context.Context, ln *lane, l *Line) error {
 		if err := d.recover(ctx, s, l, now); err != nil {
 			return err
 		}
+		if ln.broken { // nothing leaves while its outcome could not be written down
+			if err := d.probe(ctx, l); err != nil {
+				return err
+			}
+			ln.broken = false
+		}
 		n, more, err := d.round(ctx, ln, s, owedOf(now))
 		if ln.did += n; err != nil || !more {
 			return err
@@ -203,6 +215,14 @@ func (d *Desk) run(ctx context.Context, ln *lane, l *Line) error {
 		packs = owedOf(packs)
 	}
 	return nil
+}
+
+// probe writes an entry, to find out whether the journal can be written again.
+func (d *Desk) probe(ctx context.Context, l *Line) error {
+	return d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		_, err := d.o.Journal.Append(tx, journal.Entry{At: tx.Now, Actor: "delivery", Verb: "resuming", About: reeve.Ref("flow/" + l.Flow)})
+		return err
+	})
 }
 
 // sendable is the packs that the agreements allow at this moment; where order is
@@ -308,21 +328,35 @@ func (d *Desk) recover(ctx context.Context, s *sink, l *Line, packs []*pack) err
 	})
 }
 
-// pick chooses the items of the next call, in order. Where order is strict, an
-// item that comes behind one of its key that is not in the call is left; those
-// in the call are kept in order by the sink.
-func pick(packs []*pack, limit int) (out []ref) {
+// pick chooses the items of the next call: those that have not failed since the
+// start first, so that some that always fail stand in nobody's way. Where order
+// is strict, items of one key stay in order, and the sink keeps it.
+func (ln *lane) pick(l *Line, packs []*pack, limit int) (out []ref) {
+	ranks, keys := map[ref]int{}, map[string]int{}
 	for _, p := range packs {
 		for i := range p.states {
 			if !p.states[i].State.owed() {
 				continue
 			}
-			if out = append(out, ref{p, i}); len(out) == limit {
-				return out
+			r, it := ref{p, i}, &p.items[i]
+			rank := ln.failed[it.N]
+			if l.Ordered && it.Key != "" {
+				if first, ok := keys[it.Key]; ok {
+					rank = first
+				} else {
+					keys[it.Key] = rank
+				}
+			}
+			out = append(out, r)
+			if rank > 0 {
+				ranks[r] = rank
 			}
 		}
 	}
-	return out
+	if len(ranks) > 0 {
+		slices.SortStableFunc(out, func(a, b ref) int { return ranks[a] - ranks[b] })
+	}
+	return out[:min(limit, len(out))]
 }
 
 // round makes one call. more tells whether to go on at once.
@@ -334,14 +368,14 @@ func (d *Desk) round(ctx context.Context, ln *lane, s *sink, packs []*pack) (did
 	case iface.Internal:
 		return d.hand(ctx, ln, s, packs)
 	case iface.Folder:
-		rs := pick(packs[:1], len(packs[0].states))
+		rs := ln.pick(s.line, packs[:1], len(packs[0].states))
 		w, err := s.whole(packs[0])
 		if err != nil {
 			return 0, false, err
 		}
 		return d.send(ctx, ln, s, w, rs)
 	}
-	return d.send(ctx, ln, s, s.http, pick(packs, s.perCall()))
+	return d.send(ctx, ln, s, s.http, ln.pick(s.line, packs, s.perCall()))
 }
 
 func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, rs []ref) (int, bool, error) {
@@ -377,7 +411,9 @@ func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, r
 		}
 		items, at = append(items, it), append(at, i)
 	}
-	for i, r := range to.Send(ctx, items) {
+	begin, cancel := context.WithTimeout(ctx, freshness)
+	defer cancel()
+	for i, r := range to.Send(begin, items) {
 		results[at[i]] = r
 	}
 	return d.outcomes(ctx, ln, s, rs, results)
@@ -408,12 +444,14 @@ func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, result
 	var delivered, failed int
 	var after time.Duration
 	why := ""
-	for _, res := range results {
+	for i, res := range results {
 		switch res.Outcome {
 		case connector.Delivered, connector.Refused:
 			delivered++
+			delete(ln.failed, rs[i].item().N)
 		case connector.Later, connector.Unclear:
 			failed++
+			ln.failed[rs[i].item().N]++
 			why, after = res.Message, max(after, res.RetryAfter)
 		}
 	}
@@ -455,7 +493,13 @@ func (d *Desk) hand(ctx context.Context, ln *lane, s *sink, packs []*pack) (int,
 	if ln.chunk > 0 {
 		limit = ln.chunk
 	}
-	rs := pick(packs[:1], limit)
+	rs := ln.pick(s.line, packs[:1], limit)
+	for i, r := range rs {
+		if ln.failed[r.item().N] != ln.failed[rs[0].item().N] {
+			rs = rs[:i] // what fails alone is not mixed with what may be well
+			break
+		}
+	}
 	ds := make([]reeve.Delivered, len(rs))
 	for i, r := range rs {
 		it := r.item()
@@ -500,17 +544,23 @@ const limitChunk = 512
 type receiverError struct{ error }
 
 // handFailed makes the next call smaller, until the one item that fails is alone;
-// that one is tried again a few times, then parked, so that it is in nobody's way.
+// that one is tried again a few times after the others, then parked.
 func (d *Desk) handFailed(ctx context.Context, ln *lane, s *sink, rs []ref) (int, bool, error) {
 	if len(rs) > 1 {
 		ln.chunk = len(rs) / 2
 		return 0, true, nil
 	}
+	ln.failed[rs[0].item().N]++
 	res := connector.Result{Outcome: connector.Later, Message: "this part of Reeve failed on it"}
 	if err := d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
 		return c.outcome(tx, s, rs[0], res, true)
 	}); err != nil {
 		return 0, false, err
+	}
+	for i := range rs[0].p.states {
+		if other := (ref{rs[0].p, i}); other.state().State.owed() && ln.failed[other.item().N] < ln.failed[rs[0].item().N] {
+			return 0, true, nil
+		}
 	}
 	d.wait(ln, "a part of Reeve fails on a record; see the log", 0)
 	return 0, false, nil

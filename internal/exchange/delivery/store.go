@@ -391,7 +391,8 @@ func rename(tx *store.Tx, old, flow string) error {
 			return err
 		}
 	}
-	return nil
+	_, err := tx.Exec(`update delivery_total set held = 0 where flow = ?`, flow)
+	return err
 }
 
 func renameInterface(tx *store.Tx, old, ifc string) error {

@@ -415,3 +415,87 @@ func TestInternalReceiver(t *testing.T) {
 		}
 	})
 }
+
+// Many records that a receiver always fails on stand in nobody's way, wherever
+// they come in the queue.
+func TestPoisonBlocksNobodyElse(t *testing.T) {
+	for _, order := range []string{"none", "strict"} {
+		t.Run(order, func(t *testing.T) {
+			r := newRig(t, "")
+			recv := connectortest.NewReceiver(t)
+			r.env["TAX"] = recv.Server.URL
+			r.use(order, toTax(byHTTP, ""), nil)
+			var bodies []string
+			for i := range 400 {
+				d := death(i)
+				if i < 40 {
+					d = strings.Replace(d, "Person", "Poison", 1)
+				}
+				bodies = append(bodies, d)
+			}
+			r.accept(bodies...)
+			recv.Judge = func(_ int, _ string, body []byte) connectortest.Mode {
+				if strings.Contains(string(body), "Poison") {
+					return connectortest.Broken
+				}
+				return connectortest.Healthy
+			}
+			for range 8 {
+				r.settle()
+				r.pass(time.Minute)
+			}
+			if n := len(recv.Effects()); n != 360 {
+				t.Errorf("%d of 360 well ones delivered after %d requests", n, recv.Requests())
+			}
+		})
+	}
+}
+
+// When outcomes cannot be written down, sending stops.
+func TestDeliveryStopsWithoutTheJournal(t *testing.T) {
+	r := newRig(t, "")
+	recv := connectortest.NewReceiver(t)
+	r.env["TAX"] = recv.Server.URL
+	r.use("none", toTax(byHTTP, ""), nil)
+	r.accept(deaths(500)...)
+	if _, err := r.runner.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.breakJournal()
+	for range 30 {
+		if _, err := r.desk.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(time.Minute)
+	}
+	if n := recv.Requests(); n > 128 {
+		t.Errorf("%d requests without a journal", n)
+	}
+	r.check(r.db.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`alter table journal_pack_gone rename to journal_pack`)
+		return err
+	}))
+	r.settleOver()
+	if n := len(recv.Effects()); n != 500 || r.stat().Delivered != 500 {
+		t.Errorf("%d effects, %+v", n, r.stat())
+	}
+}
+
+// An agreement that ends in the middle of a call stops it within moments.
+func TestAgreementEndsInTheMiddle(t *testing.T) {
+	r := newRig(t, "")
+	recv := connectortest.NewReceiver(t)
+	r.env["TAX"] = recv.Server.URL
+	r.use("none", toTax(byHTTP, ""), nil)
+	r.accept(deaths(600)...)
+	recv.Judge = func(n int, _ string, _ []byte) connectortest.Mode {
+		if n == 200 {
+			r.pass(90 * 24 * time.Hour)
+		}
+		return connectortest.Healthy
+	}
+	r.settle()
+	if n := recv.Requests(); n < 200 || n > 256 {
+		t.Errorf("%d requests, of which 200 under the agreement", n)
+	}
+}

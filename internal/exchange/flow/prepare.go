@@ -67,13 +67,18 @@ func (s *Set) prepareAll(ctx context.Context, f *Flow, now time.Time, recs []rec
 
 // prepare turns one record into what its receiver is to get. The cut comes first:
 // nothing after it sees the record's own body.
-func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.Record) result {
+func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.Record) (res result) {
+	defer func() {
+		if recover() != nil { // a library that gives up on one record must not stop the others
+			res = parked("fault", "the flow failed on this record")
+		}
+	}()
 	if f.start.day != nil && def.DateOf(rec.At.In(s.zone)).Before(*f.start.day) {
 		return result{decision: Earlier}
 	}
-	term, res := f.term(ctx, rec)
+	term, no := f.term(ctx, rec)
 	if term == nil {
-		return res
+		return no
 	}
 	cut, err := term.AppendCut(nil, rec.Body)
 	if err != nil {
