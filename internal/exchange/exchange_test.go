@@ -167,7 +167,7 @@ func open(t testing.TB, db *store.DB) *house {
 	must(t, err)
 	partner, staff := []reeve.ActorKind{reeve.Partner}, []reeve.ActorKind{reeve.Staff}
 	k.Policy, err = policy.New(
-		policy.Rule{Name: "partner", Actions: []string{"record.send", "record.read", "submission.*"}, Kinds: partner, Own: true, Max: reeve.Restricted},
+		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*"}, Kinds: partner, Own: true, Max: reeve.Restricted},
 		policy.Rule{Name: "staff", Actions: []string{"held.*", "record.read", "record.trail"}, Kinds: staff, Roles: []string{"integration"}, Max: reeve.Restricted})
 	must(t, err)
 	k.Web = web.New(web.Options{Policy: k.Policy, Log: log, Now: k.Now, Zone: k.Zone})
@@ -452,8 +452,10 @@ func TestRecordPages(t *testing.T) {
 	if w := h.do("GET", "/staff/records?id="+string(rs[1].ID), staff, nil, ""); w.Code != 303 {
 		t.Error(w.Code)
 	}
-	if w := h.do("GET", "/staff/records/"+string(rs[1].ID), "partner:org-sender", nil, ""); w.Code != 403 {
-		t.Error(w.Code)
+	for _, path := range []string{"/staff/records", "/staff/records/" + string(rs[1].ID)} {
+		if w := h.do("GET", path, "partner:org-sender", nil, ""); w.Code != 403 {
+			t.Errorf("%s: %d for a partner", path, w.Code)
+		}
 	}
 }
 

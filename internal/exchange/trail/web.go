@@ -58,7 +58,15 @@ func (p pages) api(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusOK, out)
 }
 
+// staff lets in whom a rule allows to see everybody's records, not only their own.
+func (p pages) staff(r *http.Request) error {
+	return p.m.Decide(r.Context(), policy.Request{Action: ActionStaff})
+}
+
 func (p pages) show(w http.ResponseWriter, r *http.Request) error {
+	if err := p.staff(r); err != nil {
+		return err
+	}
 	out, err := p.tell(r, ActionStaff)
 	if err != nil {
 		return err
@@ -69,6 +77,9 @@ func (p pages) show(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p pages) list(w http.ResponseWriter, r *http.Request) error {
+	if err := p.staff(r); err != nil {
+		return err
+	}
 	ctx, wrong := r.Context(), ""
 	if id := strings.TrimSpace(r.URL.Query().Get("id")); id != "" {
 		_, err := p.t.Tell(ctx, reeve.RecordID(id))
