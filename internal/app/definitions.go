@@ -1,8 +1,11 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -76,7 +79,10 @@ func ImportSystems(file, mappingFile, out string) (ImportReport, error) {
 			return ImportReport{}, err
 		}
 	}
-	const name, mappingName = "systems-imported.yaml", "systems-imported.mapping"
+	name, err := freeName(out)
+	if err != nil {
+		return ImportReport{}, err
+	}
 	if i, err := os.Stat(out); err == nil && i.IsDir() {
 		set, problems := def.Load(os.DirFS(out), registry())
 		if len(problems) > 0 {
@@ -95,11 +101,30 @@ func ImportSystems(file, mappingFile, out string) (ImportReport, error) {
 	}
 	report := ImportReport{Rows: r.Rows, Systems: r.Systems, Repeated: r.Repeated, Existing: r.Existing, Failed: r.Failed, Problems: r.Problems, Notes: r.Notes, mapping: string(r.Mapping.YAML()),
 		Besides: fmt.Sprintf("%d organisations, %d capabilities, %d supplier contracts", r.Organisations, r.Capabilities, r.Contracts),
-		Files:   map[string][]byte{mappingName: r.Mapping.YAML()}}
+		Files:   map[string][]byte{name + ".mapping": r.Mapping.YAML()}}
 	if r.Systems > 0 {
-		report.Files[name] = r.Definitions
+		report.Files[name+".yaml"] = r.Definitions
 	}
 	return report, nil
+}
+
+// freeName is a name that no earlier import has used: what was imported is never
+// written over.
+func freeName(dir string) (string, error) {
+	for n := 1; ; n++ {
+		name := "systems-imported"
+		if n > 1 {
+			name += fmt.Sprint("-", n)
+		}
+		_, a := os.Stat(filepath.Join(dir, name+".yaml"))
+		_, b := os.Stat(filepath.Join(dir, name+".mapping"))
+		if errors.Is(a, fs.ErrNotExist) && errors.Is(b, fs.ErrNotExist) {
+			return name, nil
+		}
+		if err := errors.Join(a, b); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
 }
 
 // Text is the report for people.

@@ -95,8 +95,8 @@ func (a *App) todayEstate(ctx context.Context) (portal.Group, error) {
 	}
 	g.Stats = []ui.Stat{
 		{Label: "Systems", Value: count(int64(len(r.Rows))), Href: "/staff/estate"},
-		{Label: "Without an owner", Value: count(int64(len(r.Ownerless))), Href: "/staff/estate"},
-		{Label: "Standards failed", Value: count(int64(failing)), Href: "/staff/estate"},
+		{Label: "Without an owner", Value: count(int64(len(r.Ownerless))), Href: "/staff/estate/systems?owner=missing"},
+		{Label: "Standards failed", Value: count(int64(failing)), Href: "/staff/estate/systems?result=fail"},
 	}
 	return g, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/identity/token"
 	"github.com/reeve-civic/reeve/internal/kernel"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
 // Config is what the block needs besides the kernel.
@@ -30,6 +31,7 @@ type Identity struct {
 	People *person.Register
 	Staff  *staff.Register
 	Tokens *token.Register
+	db     *store.DB
 }
 
 // Open builds the block on k and mounts its pages.
@@ -44,7 +46,7 @@ func Open(ctx context.Context, k *kernel.Kernel, c Config) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Identity{}
+	i := &Identity{db: k.DB}
 	if i.People, err = person.Open(ctx, person.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Bus: k.Bus, Blind: x, Own: c.OwnIdentifiers}); err != nil {
 		return nil, err
 	}
@@ -58,6 +60,23 @@ func Open(ctx context.Context, k *kernel.Kernel, c Config) (*Identity, error) {
 	i.Staff.Mount(k.Web)
 	i.People.Mount(k.Web, c.Zone, c.SourceName)
 	return i, nil
+}
+
+// ActorName is the name of an actor for the header of a page: of a member of
+// staff their own, of others their id.
+func (i *Identity) ActorName(ctx context.Context, a reeve.Actor) string {
+	name := a.ID
+	if a.Kind != reeve.Staff {
+		return name
+	}
+	err := i.db.View(ctx, func(tx *store.Tx) (err error) {
+		name, err = i.Staff.Name(tx, a.ID)
+		return err
+	})
+	if err != nil {
+		return a.ID
+	}
+	return name
 }
 
 // Rules are what the policy allows here.

@@ -134,6 +134,20 @@ func TestOptOut(t *testing.T) {
 	})
 }
 
+// TestStaffDoNotSeeTheLink: who has the link can choose, so nobody else sees it.
+func TestStaffDoNotSeeTheLink(t *testing.T) {
+	each(t, func(h *house) {
+		h.tell("awards", "org-benefits", award("AW-00001", mum, 0, child))
+		link := h.link()
+		h.signIn("caseworker")
+		page := h.get("/staff/messages/" + h.rows(`select id from message`)[0])
+		h.has(page, "/opt-out/(their own link)", "Good news")
+		if strings.Contains(page, link) {
+			h.Error("staff see the link")
+		}
+	})
+}
+
 func TestOptOutInTimeForTheNotice(t *testing.T) {
 	each(t, func(h *house) {
 		h.tell("awards", "org-benefits", award("AW-00001", mum, 0, child))

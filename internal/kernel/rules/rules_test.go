@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -359,5 +360,43 @@ func TestHostileExpressionsEndSoon(t *testing.T) {
 				p.Eval(context.Background(), map[string]any{"record": map[string]any{}})
 			}
 		}
+	}
+}
+
+// Every row of a table in docs/expressions.md is an expression and its answer.
+func TestTheExamplesOfTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/expressions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```json\n")
+	record, rest, ok := strings.Cut(rest, "```\n")
+	if !ok {
+		t.Fatal("no record")
+	}
+	in := map[string]any{"record": decoded(t, record, true), "today": rules.Day{Year: 2026, Month: 1, Day: 31}}
+	n := 0
+	for _, line := range strings.Split(rest, "\n") {
+		src, want, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` | ")
+		if !ok || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		n++
+		p, err := env(t).Compile(strings.ReplaceAll(src, `\|`, "|"), rules.Pos{})
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		r, err := p.Eval(context.Background(), in)
+		got := r.Truth.String()
+		if r.Truth == rules.Unknown {
+			got += ": " + strings.Join(r.Missing, ", ")
+		}
+		if got += " |"; err != nil || got != want {
+			t.Errorf("%s: %s %v, the documentation says %s", src, got, err, want)
+		}
+	}
+	if n < 25 {
+		t.Errorf("only %d examples were found", n)
 	}
 }

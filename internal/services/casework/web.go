@@ -228,6 +228,9 @@ func (p *pages) view(tx *store.Tx, r *http.Request, id int64) (v caseView, err e
 			v.Summary = append(v.Summary, ui.Row("Date of birth", ui.DateText(t)))
 		}
 	}
+	if href, text := cause(v.About); href != "" {
+		v.Summary = append(v.Summary, ui.RowHTML("Because of", causeLink(href, text)))
+	}
 	v.Summary = append(v.Summary, ui.Row("Worked on by", v.Worker), ui.Row("Opened", ui.TimeText(v.Opened.In(zone))))
 	if v.State == Opened {
 		v.Summary = append(v.Summary, ui.Row("Due", ui.DateText(v.Due.In(zone))))
@@ -296,6 +299,18 @@ func (p *pages) do(fn func(*store.Tx, *http.Request, string, int64) error) web.H
 		}
 		return web.Redirect(w, r, fmt.Sprintf("/staff/cases/%d", id))
 	}
+}
+
+// cause is the page of what a case is about, "" if it has none.
+func cause(about reeve.Ref) (href, text string) {
+	kind, id, _ := strings.Cut(string(about), "/")
+	switch kind {
+	case "life-event":
+		return "/staff/life-events/" + id, "Life event " + id
+	case "entitlement":
+		return "/staff/entitlements/" + id, "Entitlement " + id
+	}
+	return "", ""
 }
 
 func whoseValue(v listView) string {

@@ -201,6 +201,13 @@ func lower(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
 // need says in plain words what a missing fact is and how to give it.
 func (b *benefit) need(path string) Need {
 	if n, ok := b.spec.Needs[path]; ok {

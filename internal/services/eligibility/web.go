@@ -355,9 +355,5 @@ func dayText(day string) string {
 
 // words turns a code into words: "universal-credit" is "Universal credit".
 func words(code string) string {
-	s := strings.ReplaceAll(code, "-", " ")
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return upper(strings.ReplaceAll(code, "-", " "))
 }

@@ -514,17 +514,14 @@ func (d *Desk) reverse(tx *store.Tx, spec def.Of[EventSpec], e Event, found bool
 	if err := d.o.Eligibility.Touch(tx, e.Person); err != nil {
 		return err
 	}
-	why := fmt.Sprintf("This was reported in error. %s undone by itself: %d enrolment(s) go on, and messages not yet sent were cancelled.", date(tx.Now, d.o.Zone), resumed)
+	why := "This was reported in error. Reeve has undone what it did: messages that were not sent yet are cancelled" + map[bool]string{
+		true: fmt.Sprintf(", and what was stopped goes on (enrolments: %d).", resumed), false: "."}[resumed > 0]
 	cs, err := d.o.Cases.Reverse(tx, "lifeevent", e.Ref(), "reported-in-error", why, spec.Spec.Reversal.Tasks)
 	if err != nil || len(cs) > 0 || e.History || was == Noticed && resumed == 0 {
 		return err
 	}
 	_, err = d.o.Cases.Open(tx, "lifeevent", casework.New{Type: spec.Spec.Reversal.Case, Person: e.Person, About: e.Ref(), Why: why, Flag: "reported-in-error", Tasks: spec.Spec.Reversal.Tasks})
 	return err
-}
-
-func date(t time.Time, zone *time.Location) string {
-	return t.In(zone).Format("2 January 2006:")
 }
 
 func (d *Desk) review(tx *store.Tx, spec def.Of[EventSpec], e Event, why string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -173,6 +174,18 @@ func (p *pages) name(template string) string {
 		return t.Name
 	}
 	return template
+}
+
+// ownLink is a link by which only the person it was sent to may act.
+var ownLink = regexp.MustCompile(`(/opt-out/)[A-Za-z0-9_-]+`)
+
+// paragraphs are the lines of a text, by paragraph, without the keys in links.
+func paragraphs(body string) (all [][]string) {
+	body = ownLink.ReplaceAllString(body, "${1}(their own link)")
+	for p := range strings.SplitSeq(strings.TrimSpace(body), "\n\n") {
+		all = append(all, strings.Split(strings.TrimSpace(p), "\n"))
+	}
+	return all
 }
 
 func channelText(channel string) string {
