@@ -294,7 +294,7 @@ func (h *house) http(p place, src *ast.File) {
 var (
 	created   = regexp.MustCompile(`(?i)create table (?:if not exists )?(\w+)`)
 	statement = regexp.MustCompile(`(?is)^\s*(select|insert|update|delete|with)\s`)
-	named     = regexp.MustCompile(`(?is)\b(?:from|into|join)\s+(\w+)|^\s*update\s+(\w+)`)
+	named     = regexp.MustCompile(`(?is)(?:\b(?:from|into|join)|^\s*update)\s+(\w+\??)`)
 	with      = regexp.MustCompile(`(?is)(?:\bwith\s+(?:recursive\s+)?|\),\s*)(\w+)(?:\s*\([^)]*\))?\s+as\s*\(`)
 )
 
@@ -342,12 +342,27 @@ func (h *house) sql(p place, src *ast.File) {
 			}
 		}
 		for _, m := range named.FindAllStringSubmatch(text, -1) {
-			if t := strings.ToLower(m[1] + m[2]); t != "select" && !mine[t] {
+			if t := strings.ToLower(m[1]); t != "select" && !owned(mine, t) {
 				h.say("%s uses table %s, which another room owns", p.file, t)
 			}
 		}
 		return false
 	})
+}
+
+// owned reports whether the table is among the room's own. A name that code puts
+// together, "delivery_?", must begin like one of them.
+func owned(own map[string]bool, table string) bool {
+	prefix, open := strings.CutSuffix(table, "?")
+	if !open {
+		return own[table]
+	}
+	for t := range own {
+		if prefix != "" && strings.HasPrefix(t, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // urlQuery tells r.URL.Query() from a database's Query.
