@@ -266,7 +266,7 @@ func (a *App) collectBlocks(ctx context.Context, send func(d *prometheus.Desc, t
 	stats, err := a.blocks.exchange.Flows.Volumes(ctx)
 	if err == nil {
 		for _, s := range stats {
-			send(descFlow, prometheus.CounterValue, float64(s.Delivered), s.Flow, "delivered")
+			send(descFlow, prometheus.GaugeValue, float64(s.Delivered), s.Flow, "delivered")
 			send(descFlow, prometheus.GaugeValue, float64(s.Waiting), s.Flow, "waiting")
 			send(descFlow, prometheus.GaugeValue, float64(s.Parked), s.Flow, "parked")
 			send(descFlow, prometheus.GaugeValue, float64(s.Uncertain), s.Flow, "uncertain")
