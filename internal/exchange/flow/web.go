@@ -135,7 +135,7 @@ func (s Stat) state() (text string, tone ui.Tone) {
 func (s Stat) explain() string {
 	switch {
 	case s.State == "drawn":
-		return "It is declared as " + s.Via + ": Reeve does not carry it, so it cannot be counted here."
+		return "It is declared, but goes another way (" + s.Via + "): Reeve does not carry it and cannot count it."
 	case s.State == "stopped":
 		return sentence(s.Why) + " Nothing is disclosed; it goes on by itself when an agreement is in force again."
 	case s.State == "held":
@@ -211,6 +211,30 @@ func listStats(stats []Stat) []ui.Stat {
 	return out
 }
 
+// apart divides flows into those that Reeve carries and those that are only drawn.
+func apart(stats []Stat) (carried, drawn []Stat) {
+	for _, s := range stats {
+		if s.State == "drawn" {
+			drawn = append(drawn, s)
+		} else {
+			carried = append(carried, s)
+		}
+	}
+	return carried, drawn
+}
+
+func drawnRows(stats []Stat) (rows [][]ui.Cell) {
+	for _, s := range stats {
+		how := "directly, from system to system"
+		if s.Via == "manual" {
+			how = "by hand"
+		}
+		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)},
+			{Text: or(s.To.SystemName, s.To.Interface)}, {Text: string(s.Purpose)}, {Text: how}})
+	}
+	return rows
+}
+
 func listRows(stats []Stat, now time.Time) (rows [][]ui.Cell) {
 	for _, s := range stats {
 		text, tone := s.state()
@@ -242,7 +266,7 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 		}
 	}
 	rows = append(rows,
-		ui.Row("From", end(s.From)), ui.Row("To", end(s.To)),
+		ui.RowHTML("From", end(s.From)), ui.RowHTML("To", end(s.To)),
 		ui.Row("Agreement", s.Agreement), ui.Row("Purpose", string(s.Purpose)))
 	if f != nil {
 		rows = append(rows, ui.Row("Until", f.Agreement.Ends.String()), ui.RowHTML("What they may see", fieldList(names(f.Fields))))
@@ -252,20 +276,26 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 		if f.Spec.Map != "" {
 			rows = append(rows, ui.Row("Put into their shape by", f.Spec.Map))
 		}
-		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)))
 	}
-	return append(rows, ui.Row("Last delivery", ago(now, s.LastSeen)))
+	if f != nil && f.Spec.Carried() {
+		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ago(now, s.LastSeen)))
+	}
+	return rows
 }
 
-func end(e End) string {
-	s := or(e.SystemName, e.System)
+// more is what is known of an end besides its system.
+func (e End) more() string {
+	var parts []string
 	if e.PartyName != "" {
-		s += " (" + e.PartyName + ")"
+		parts = append(parts, "of "+e.PartyName)
 	}
 	if e.Name != "" {
-		s += ", by " + e.Name
+		parts = append(parts, "through "+e.Name)
 	}
-	return or(s, "not known")
+	if len(parts) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
 }
 
 func order(f *Flow) string {
