@@ -83,6 +83,9 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openBlocks(ctx); err != nil {
 		return err
 	}
+	if problems := a.k.Defs.Problems(); len(problems) > 0 {
+		a.config.Log.Error("the definitions have mistakes; the last set without any stays in force", "err", problemsError(problems))
+	}
 	a.mount()
 	a.metrics.observe(a)
 	return nil
@@ -128,6 +131,9 @@ func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
 	}
 	var problems []def.Problem
 	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: k.DB, Journal: k.Journal, Registry: registry(), FS: defs, Dir: c.Definitions, Log: c.Log})
+	if k.Defs != nil {
+		return err // a broken folder leaves the stored set in force; open says so
+	}
 	return errors.Join(err, problemsError(problems))
 }
 

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/reeve-civic/reeve/demo"
+	"github.com/reeve-civic/reeve/demo/notifysim"
 	"github.com/reeve-civic/reeve/internal/app"
 )
 
@@ -32,7 +34,8 @@ import (
 // real HTTP, with a clock that the story moves and workers that it settles.
 //
 //	house DIR            open the house on the definitions in DIR (defs: those of
-//	                     examples/first; $DEMO: those of the demo)
+//	                     examples/first, where the story has no file of that
+//	                     name; $DEMO: those of the demo)
 //	restart              close it and open it again on the same data
 //	receiver NAME [how]  a system that takes records; definitions reach it at env:NAME.
 //	                     how: ok (default), down, refuse, vanish (takes, never answers)
@@ -47,7 +50,8 @@ import (
 //	clock DURATION       move the clock on
 //	received NAME        what a receiver took, as a JSON array, or the files in a folder
 //	journal [TEXT...]    the journal, a line an entry: actor verb about purpose why
-//	tidy                 replace what differs from run to run in stdout: times, digests, tokens
+//	messages             what GOV.UK Notify was asked to send, a line a message: to, subject or text
+//	count N REGEXP [FILE]  REGEXP stands N times in FILE (stdout)
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/stories",
@@ -64,17 +68,37 @@ func TestStories(t *testing.T) {
 			"folder": cmd(1, (*story).folder), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
 			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
 			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
-			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "count": cmd(2, (*story).count),
+			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),
 		},
 	})
 }
 
 func copyDemo(dir string, e *testscript.Env) error {
 	e.Setenv("DEMO", dir)
-	if err := os.CopyFS(filepath.Join(e.WorkDir, "defs"), os.DirFS("../../examples/first")); err != nil {
+	if err := os.CopyFS(dir, demo.Body()); err != nil {
 		return err
 	}
-	return os.CopyFS(dir, demo.Body())
+	return underlay(filepath.Join(e.WorkDir, "defs"), os.DirFS("../../examples/first"))
+}
+
+// underlay copies what dir does not have, so that a story changes single files.
+func underlay(dir string, fsys fs.FS) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return nil
+		}
+		b, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, name), b, 0o644)
+	})
 }
 
 // cmd makes a story's method a command that takes at least n arguments. A
@@ -98,18 +122,20 @@ func cmd(n int, fn func(*story, *testscript.TestScript, []string) error) func(*t
 
 // story is one running story.
 type story struct {
-	t       *testing.T
-	now     time.Time
-	data    string
-	defs    string
-	a       *app.App
-	server  *httptest.Server
-	browser *http.Client
-	last    int // status of the last answer
-	peers   map[string]*peer
-	env     map[string]string
-	log     bytes.Buffer
-	mu      sync.Mutex
+	t          *testing.T
+	now        time.Time
+	data       string
+	defs       string
+	a          *app.App
+	server     *httptest.Server
+	browser    *http.Client
+	last       int // status of the last answer
+	peers      map[string]*peer
+	notify     *notifysim.Server
+	postOffice *httptest.Server // in front of notify
+	env        map[string]string
+	log        bytes.Buffer
+	mu         sync.Mutex
 }
 
 func newStory(t *testing.T) *story {
@@ -117,11 +143,22 @@ func newStory(t *testing.T) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &story{t: t, now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), data: dir, peers: map[string]*peer{}, env: map[string]string{}}
+	s := &story{t: t, now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), data: dir, peers: map[string]*peer{}}
+	s.notify = notifysim.New(s.clockNow)
+	s.postOffice = httptest.NewServer(s.notify)
+	s.env = map[string]string{"NOTIFY_KEY": s.notify.APIKey()}
+	return s
+}
+
+func (s *story) clockNow() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
 }
 
 func (s *story) close() {
 	s.shut()
+	s.postOffice.Close()
 	for _, p := range s.peers {
 		if p.server != nil {
 			p.server.CloseClientConnections()
@@ -145,14 +182,15 @@ func (s *story) shut() {
 
 func (s *story) open() error {
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.a.Handler().ServeHTTP(w, r) }))
-	var err error
-	s.a, err = app.Open(s.t.Context(), app.Config{
+	c := app.Config{
 		Data: s.data, Defs: os.DirFS(s.defs), Body: "Storyham Council", BaseURL: "http://" + s.server.Listener.Addr().String(),
 		Now:    func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
 		Getenv: func(name string) string { return s.env[name] },
 		Log:    slog.New(slog.NewTextHandler(io.MultiWriter(&s.log, testWriter{s.t}), &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	if err != nil {
+	}
+	c.Notify.URL, c.Notify.Key = s.postOffice.URL, "env:NOTIFY_KEY"
+	var err error
+	if s.a, err = app.Open(s.t.Context(), c); err != nil {
 		return err
 	}
 	s.server.Start()
@@ -285,6 +323,23 @@ func (s *story) count(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+func (s *story) messages(ts *testscript.TestScript, args []string) error {
+	ts.Stdout() // nothing sent is an empty answer, not the one before
+	for _, m := range s.notify.Sent() {
+		text := m.Subject
+		if text == "" {
+			var names []string
+			for k, v := range m.Personalisation {
+				names = append(names, k+"="+v)
+			}
+			slices.Sort(names)
+			text = strings.Join(names, "; ")
+		}
+		fmt.Fprintf(ts.Stdout(), "%s %s: %s\n", m.Type, m.To, strings.ReplaceAll(text, "\n", " "))
+	}
+	return nil
+}
+
 func (s *story) journal(ts *testscript.TestScript, args []string) error {
 	es, err := s.a.Journal(context.Background())
 	if err != nil {
@@ -374,6 +429,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *story) received(ts *testscript.TestScript, args []string) error {
+	ts.Stdout() // nothing received is an empty answer, not the one before
 	p := s.peers[args[0]]
 	if p == nil {
 		return fmt.Errorf("no receiver %s", args[0])
