@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/app"
 )
 
@@ -28,17 +31,42 @@ func (s serveCmd) Run(ctx context.Context) error {
 	if s.Definitions != "" {
 		c.Definitions = s.Definitions
 	}
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return cannotListen(c.Listen, err)
+	}
+	defer ln.Close()
+	c.Listen = reachable(ln.Addr())
 	a, err := app.Open(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	ln, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return err
-	}
 	fmt.Printf("ready %s\n", a.BaseURL())
 	return run(ctx, a, ln)
+}
+
+// reachable is an address by which this machine reaches a listener.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	if err != nil {
+		return a.String()
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// cannotListen says what to do about an address that cannot be listened on.
+func cannotListen(addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return reeve.E(reeve.Invalid, "listen", "another program listens on %s: stop it, or choose another address with --listen", addr)
+	case errors.Is(err, syscall.EACCES):
+		return reeve.E(reeve.Invalid, "listen", "this user may not listen on %s: ports below 1024 need a right; choose another with --listen", addr)
+	}
+	return reeve.E(reeve.Invalid, "listen", "cannot listen on %q: it must be an address of this machine, host:port (%w)", addr, err)
 }
 
 // run serves until ctx is done; SIGHUP takes up changed definitions.

@@ -78,10 +78,14 @@ func (l *load) run(ctx context.Context, most int, stop <-chan struct{}) {
 			return
 		}
 		batch := l.make(min(left, 1+l.rnd.IntN(40)))
-		for ctx.Err() == nil {
+		for tries := 1; ctx.Err() == nil; tries++ {
 			err := l.post(ctx, batch)
 			if err == nil {
 				break
+			}
+			if tries == 1000 {
+				l.t.Errorf("a batch of %d is not answered: %v", len(batch), err)
+				return
 			}
 			l.mu.Lock()
 			l.cut++
