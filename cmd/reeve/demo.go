@@ -39,9 +39,10 @@ func (d demoCmd) Run(ctx context.Context) error {
 	}
 	ln, err := net.Listen("tcp", d.Listen)
 	if err != nil {
-		return err
+		return cannotListen(d.Listen, err)
 	}
-	base := "http://" + ln.Addr().String()
+	defer ln.Close()
+	base := "http://" + reachable(ln.Addr())
 	town, err := sim.Start(ctx, sim.Options{Dir: filepath.Join(d.Data, "systems"), Seed: 1, Log: log})
 	if err != nil {
 		return err
