@@ -28,6 +28,7 @@ type field struct {
 	Messages []string // what is wrong with it
 	Masked   bool     // its class asks for more than the actor has
 	Absent   bool     // the record lacks it
+	JSON     bool     // it should be a list or an object
 	Removal  bool     // it may be what has to go
 }
 
@@ -49,13 +50,14 @@ func makeForm(t *contract.Type, body []byte, problems []reeve.Problem, sees func
 	}
 	wrong := map[string][]string{}
 	for _, p := range problems {
-		wrong[p.Path] = append(wrong[p.Path], sentence(p.Message))
+		wrong[p.Path] = append(wrong[p.Path], p.Message)
 	}
 	var f form
 	masked := false
 	add := func(path, value string, absent bool) {
 		fd := field{Path: path, ID: "f" + path, Label: t.Label(path), Group: group(path), Value: value, Absent: absent,
 			Choices: t.Choices(path), Messages: wrong[path], Masked: !sees(t.ClassOf(path))}
+		fd.JSON = len(fd.Messages) > 0 && !plainType(t.Takes(path))
 		if fd.Masked {
 			masked = true
 			fd.Value = ""
@@ -80,7 +82,7 @@ func makeForm(t *contract.Type, body []byte, problems []reeve.Problem, sees func
 			add(p.Path, "", true)
 			continue
 		}
-		f.Others = append(f.Others, reeve.Problem{Path: p.Path, Message: sentence(p.Message)})
+		f.Others = append(f.Others, reeve.Problem{Path: p.Path, Message: p.Message})
 	}
 	for _, c := range t.Classes() {
 		masked = masked || !sees(c)
@@ -169,7 +171,7 @@ func group(path string) string {
 	if len(toks) < 2 {
 		return ""
 	}
-	return strings.Join(toks[:len(toks)-1], ", ")
+	return sentence(strings.Join(toks[:len(toks)-1], ", "))
 }
 
 func sentence(s string) string {
@@ -277,6 +279,11 @@ func typed(types []string, old any, there bool, text string) (v any, keep bool) 
 	if takes("boolean") && (trimmed == "true" || trimmed == "false") {
 		return trimmed == "true", true
 	}
+	if (takes("array") || takes("object")) && !takes("string") {
+		if v, err := rawjson.Decode([]byte(trimmed)); err == nil {
+			return v, true
+		}
+	}
 	if trimmed == "" && (!there || old == nil || !plainTextOnly(types)) {
 		return nil, there && old == nil
 	}
@@ -316,17 +323,17 @@ func (f form) errors() ui.Errors {
 	for _, fd := range f.Wrong {
 		for _, m := range fd.Messages {
 			if fd.Group != "" {
-				es.Add(fd.ID, "%s (%s): %s", fd.Label, fd.Group, m)
+				es.Add(fd.ID, "%s (%s) %s", fd.Label, fd.Group, m)
 			} else {
-				es.Add(fd.ID, "%s: %s", fd.Label, m)
+				es.Add(fd.ID, "%s %s", fd.Label, m)
 			}
 		}
 	}
 	for _, p := range f.Others {
 		if p.Path == "" {
-			es.Add("others", "The record: %s", p.Message)
+			es.Add("others", "The record %s", p.Message)
 		} else {
-			es.Add("others", "%s: %s", p.Path, p.Message)
+			es.Add("others", "%s %s", p.Path, p.Message)
 		}
 	}
 	return es

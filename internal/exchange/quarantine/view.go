@@ -135,18 +135,24 @@ func otherText(path, message string) string {
 }
 
 func (f form) rightTitle() string {
-	if len(f.Wrong)+len(f.Others) > 0 {
+	switch {
+	case f.Long:
+		return "Other fields"
+	case len(f.Wrong)+len(f.Others) > 0:
 		return fmt.Sprintf("The other %d fields", len(f.Right))
 	}
 	return fmt.Sprintf("All %d fields", len(f.Right))
 }
 
 func (fd field) hint() ui.Part {
+	if fd.JSON {
+		return ui.Text(strings.TrimPrefix(fd.Group+". Write it as JSON: [] is an empty list", ". "))
+	}
 	return ui.Text(fd.Group)
 }
 
 func (fd field) message() ui.Part {
-	return ui.Text(strings.Join(fd.Messages, ". "))
+	return ui.Text(sentence(strings.Join(fd.Messages, ", and it ")))
 }
 
 // choice is a field that must be one of some texts; what it is now stays among them.

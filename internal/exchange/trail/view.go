@@ -119,3 +119,15 @@ func upper(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
+
+// terms are to whom, for what and under what a leg leads.
+func (v view) terms(l flow.Leg) string {
+	s := v.name("Organisation", l.Organisation)
+	if l.Purpose != "" {
+		s += ", for " + string(l.Purpose)
+	}
+	if l.Agreement != "" {
+		s += ", under \u201c" + v.name("Agreement", l.Agreement) + "\u201d"
+	}
+	return s
+}
