@@ -274,6 +274,9 @@ func (a *App) Close() error {
 	if a.k == nil || a.k.DB == nil {
 		return nil
 	}
+	if a.blocks.exchange != nil {
+		a.blocks.exchange.Delivery.Wait() // what was begun is finished and written down
+	}
 	return a.k.DB.Close()
 }
 

@@ -39,11 +39,12 @@ func (d *Desk) Step(ctx context.Context) (int, error) {
 		if running == 0 {
 			return did, nil
 		}
-		expired := timer.C
+		expired, ended := timer.C, ctx.Done()
 		if ctx.Err() != nil {
-			expired = nil
+			expired, ended = nil, nil
 		}
 		select {
+		case <-ended:
 		case ln := <-d.finished:
 			d.mu.Lock()
 			ln.running = false
@@ -99,6 +100,16 @@ func (d *Desk) start(ctx context.Context) error {
 		}()
 	}
 	return nil
+}
+
+// Wait waits until no lane runs. Call it when the context of Step has ended and
+// Step is not called again, before the database is closed.
+func (d *Desk) Wait() { _, _ = d.Step(ended()) }
+
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
 }
 
 // noteHeld journals, once, that what a removed flow owes is held, and that it goes

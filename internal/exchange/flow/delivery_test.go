@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -497,5 +498,41 @@ func TestAgreementEndsInTheMiddle(t *testing.T) {
 	r.settle()
 	if n := recv.Requests(); n < 200 || n > 256 {
 		t.Errorf("%d requests, of which 200 under the agreement", n)
+	}
+}
+
+// An ordinary stop finishes what was begun: nothing is left unclear.
+func TestStopFinishesWhatWasBegun(t *testing.T) {
+	r := newRig(t, "")
+	recv := connectortest.NewReceiver(t)
+	recv.Recognise = false
+	r.env["TAX"] = recv.Server.URL
+	r.use("none", toTax("style: api\naddress: env:TAX\nrepeat: none", ""), nil)
+	r.accept(deaths(50)...)
+	if _, err := r.runner.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	begun := make(chan bool)
+	recv.Judge = func(n int, _ string, _ []byte) connectortest.Mode {
+		if n == 20 {
+			stop()
+			<-begun
+		}
+		return connectortest.Healthy
+	}
+	go func() { <-ctx.Done(); close(begun) }()
+	for ctx.Err() == nil {
+		if _, err := r.desk.Step(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.desk.Wait()
+	sent := len(recv.Effects())
+	recv.Judge = nil
+	r.kill()
+	r.settle()
+	if us, err := r.desk.Uncertain(t.Context()); err != nil || len(us) > 0 || sent > 30 || len(recv.Effects()) != 50 {
+		t.Errorf("%d sent before the stop, %d after; uncertain: %v, %v", sent, len(recv.Effects()), us, err)
 	}
 }

@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -399,5 +398,3 @@ func lines(t testing.TB, dir string) (out []string) {
 	}
 	return out
 }
-
-var _ = context.Background

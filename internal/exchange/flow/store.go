@@ -59,23 +59,6 @@ func renameFlow(tx *store.Tx, old, flow string) error {
 	return nil
 }
 
-func cursorFlows(tx *store.Tx) ([]string, error) {
-	rows, err := tx.Query(`select flow from flow_cursor order by flow`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var f string
-		if err := rows.Scan(&f); err != nil {
-			return nil, err
-		}
-		out = append(out, f)
-	}
-	return out, rows.Err()
-}
-
 // insertDecisions keeps which records of a batch went nowhere, and why.
 func insertDecisions(tx *store.Tx, flow string, first, last int64, by map[Decision][]int64) error {
 	var bits []byte
