@@ -18,6 +18,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange"
+	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/kernel"
 	"github.com/reeve-civic/reeve/internal/kernel/bus"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -367,6 +368,40 @@ func (h *house) noValues(values ...string) {
 	}
 	if !strings.Contains(text, "/person/born") {
 		h.t.Error("the journal does not name the field that was changed")
+	}
+}
+
+// One decision of a person corrects many records with the same problem.
+func TestCorrectMany(t *testing.T) {
+	h := open(t, storetest.Open(t, nil))
+	var body strings.Builder
+	const n = 250
+	for i := range n {
+		fmt.Fprintf(&body, `{"ref":"m%d","count":1,"status":"nwe","person":{"name":"P%d","born":"1980-01-01"}}`+"\n", i, i)
+	}
+	rs := h.send("rec-move.v1", body.String()+`{"ref":"other","count":1,"status":"nwe","person":{"name":"P","born":"1980"}}`)
+	at := "/staff/held/" + string(rs[0].ID)
+	if w := h.do("GET", at, staff, nil, ""); !strings.Contains(w.Body.String(), "the 249 other records with exactly this problem") {
+		t.Error("it is not offered:", w.Body)
+	}
+	w := h.do("POST", at+"/correct", staff, url.Values{"f/status": {"new"}, "f/person/name": {"P0"}, "all": {"yes"}}, "")
+	if w.Code != 303 {
+		t.Fatal(w.Code, w.Body)
+	}
+	h.settle()
+	if len(h.back) != n {
+		t.Errorf("%d went on", len(h.back))
+	}
+	if !strings.Contains(strings.Join(h.back, ""), `"name":"P249"`) {
+		t.Error("more was changed than what was wrong")
+	}
+	open, err := h.x.Quarantine.List(t.Context(), quarantine.Filter{})
+	must(t, err)
+	if len(open) != 1 || open[0].ID != rs[n].ID {
+		t.Errorf("%d still held", len(open))
+	}
+	if w := h.do("POST", "/staff/held", staff, url.Values{"type": {"rec-move.v1"}}, ""); w.Code != 303 {
+		t.Error(w.Code, w.Body)
 	}
 }
 

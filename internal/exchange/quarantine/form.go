@@ -38,6 +38,7 @@ type form struct {
 	Right  []field
 	Others []reeve.Problem // about no single field
 	Long   bool            // not all fields are shown
+	Alike  int             // how many others have the same problems
 	Newer  reeve.RecordID  // a record with the same key that came in later
 	Whole  string          // the record as indented JSON; "" where something is masked
 }

@@ -174,3 +174,10 @@ func (fd field) choice() ui.SelectOptions {
 	}
 	return o
 }
+
+func (f form) alikeText() string {
+	if f.Alike == 1 {
+		return "Put the same into the other record with exactly this problem"
+	}
+	return fmt.Sprintf("Put the same into the %d other records with exactly this problem", f.Alike)
+}

@@ -37,6 +37,7 @@ func (w *Ward) Mount(m *web.Mux) {
 	m.Handle("GET /staff/held/{id}", ActionRead, p.show)
 	m.Handle("POST /staff/held/{id}/correct", ActionCorrect, p.correct, web.MaxBody(maxForm))
 	m.Handle("POST /staff/held/{id}/json", ActionCorrect, p.whole, web.MaxBody(maxForm))
+	m.Handle("POST /staff/held", ActionCorrect, p.recheck)
 	m.Handle("POST /staff/held/{id}/discard", ActionCorrect, p.discard)
 	m.Handle("GET /staff/parked/{flow}/{n}", ActionRead, p.parked)
 	m.Handle("POST /staff/parked/{flow}/{n}", ActionCorrect, p.decide)
@@ -135,6 +136,11 @@ func (p pages) render(w http.ResponseWriter, r *http.Request, h Held, t *contrac
 		if f, err = makeForm(t, h.Body, h.Problems, p.sees(r.Context(), ActionRead, t, h)); err != nil {
 			return err
 		}
+		alike, err := p.w.Alike(r.Context(), h)
+		if err != nil {
+			return err
+		}
+		f.Alike = len(alike)
 		err = p.w.o.DB.Update(r.Context(), func(tx *store.Tx) (err error) {
 			if f.Newer, err = p.w.Newer(tx, h); err != nil {
 				return err
@@ -158,11 +164,34 @@ func (p pages) correct(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return reeve.E(reeve.Invalid, "quarantine.correct", "the form cannot be read")
 	}
-	body, err := apply(t, h.Body, r.PostForm, p.sees(r.Context(), ActionCorrect, t, h))
+	sees := p.sees(r.Context(), ActionCorrect, t, h)
+	body, err := apply(t, h.Body, r.PostForm, sees)
 	if err != nil {
 		return err
 	}
-	return p.save(w, r, h, t, body)
+	if r.PostForm.Get("all") == "" {
+		return p.save(w, r, h, t, body, "")
+	}
+	ids, err := p.w.Alike(r.Context(), h)
+	if err != nil {
+		return err
+	}
+	n, err := p.w.correctAlike(r.Context(), web.Actor(r.Context()), t, h, ids, r.PostForm, sees)
+	if err != nil {
+		return err
+	}
+	return p.save(w, r, h, t, body, fmt.Sprintf(" Of %d others with the same problem, %d went on as well.", len(ids), n))
+}
+
+// recheck checks the chosen records again.
+func (p pages) recheck(w http.ResponseWriter, r *http.Request) error {
+	f := Filter{Type: reeve.RecordType(r.PostFormValue("type")), Sender: r.PostFormValue("sender")}
+	looked, released, err := p.w.Recheck(r.Context(), web.Actor(r.Context()), f)
+	if err != nil {
+		return err
+	}
+	p.m.Flash(w, fmt.Sprintf("%d records were checked again, %d of them went on.", looked, released))
+	return web.Redirect(w, r, listHref(f.Type, f.Sender, 0))
 }
 
 // whole takes the record as JSON, from who may see all of it.
@@ -174,10 +203,11 @@ func (p pages) whole(w http.ResponseWriter, r *http.Request) error {
 	if err := p.m.Decide(r.Context(), policy.Request{Action: ActionCorrect, Party: h.Sender, Type: t.ID, Classes: t.Classes()}); err != nil {
 		return err
 	}
-	return p.save(w, r, h, t, []byte(r.PostFormValue("json")))
+	return p.save(w, r, h, t, []byte(r.PostFormValue("json")), "")
 }
 
-func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.Type, body []byte) error {
+// save corrects a record; also is what to tell besides when it goes on.
+func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.Type, body []byte, also string) error {
 	var out Outcome
 	err := p.w.o.DB.Update(r.Context(), func(tx *store.Tx) (err error) {
 		out, err = p.w.Correct(tx, web.Actor(r.Context()), h.ID, body)
@@ -191,7 +221,7 @@ func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.
 		if out.Followed > 0 {
 			text += fmt.Sprintf(" %d that waited for it followed.", out.Followed)
 		}
-		p.m.Flash(w, text)
+		p.m.Flash(w, text+also)
 		return web.Redirect(w, r, "/staff/held")
 	case len(out.Problems) == 0:
 		p.m.Flash(w, fmt.Sprintf("%s is in order now and waits for %s.", h.ID, out.Waits))
