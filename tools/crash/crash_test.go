@@ -67,7 +67,7 @@ func killed(t *testing.T, r *rig.Reeve, systems *rig.Systems, kills int, kill fu
 	for i := range kills {
 		stop := make(chan struct{})
 		sender.Go(func() { l.run(ctx, (i+1)*perKill, stop) })
-		time.Sleep(time.Duration(rnd.IntN(900)) * time.Millisecond)
+		time.Sleep(time.Duration(rnd.IntN(120)) * time.Millisecond)
 		if err := kill(ctx); err != nil {
 			t.Fatal(err)
 		}

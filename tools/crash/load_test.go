@@ -77,7 +77,7 @@ func (l *load) run(ctx context.Context, most int, stop <-chan struct{}) {
 		if left <= 0 {
 			return
 		}
-		batch := l.make(min(left, 1+l.rnd.IntN(40)))
+		batch := l.make(min(left, 1+l.rnd.IntN(6)))
 		for tries := 1; ctx.Err() == nil; tries++ {
 			err := l.post(ctx, batch)
 			if err == nil {
@@ -92,7 +92,7 @@ func (l *load) run(ctx context.Context, most int, stop <-chan struct{}) {
 			l.mu.Unlock()
 			pause(ctx, 20*time.Millisecond)
 		}
-		pause(ctx, time.Duration(l.rnd.IntN(30))*time.Millisecond)
+		pause(ctx, time.Duration(l.rnd.IntN(4))*time.Millisecond)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestPowerCut(t *testing.T) {
 	for i := range cuts {
 		stop := make(chan struct{})
 		sender.Go(func() { l.run(ctx, (i+1)*perKill, stop) })
-		time.Sleep(time.Duration(rnd.IntN(1200)) * time.Millisecond)
+		time.Sleep(time.Duration(rnd.IntN(400)) * time.Millisecond)
 		d.cut()
 		r.Kill()
 		d.unmount()
