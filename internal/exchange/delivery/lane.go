@@ -584,6 +584,7 @@ type change struct {
 	l         *Line
 	now       time.Time
 	states    map[ref]itemState
+	fresh     map[*pack]*pack // as stored, with the changes
 	entries   []journal.Entry
 	delivered int
 	parked    int
@@ -595,8 +596,8 @@ func (d *Desk) settle(ctx context.Context, l *Line, rs []ref, fn func(tx *store.
 		return nil
 	}
 	var done *change
-	err := d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		c := &change{d: d, l: l, now: tx.Now, states: map[ref]itemState{}}
+	err := d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
+		c := &change{d: d, l: l, now: tx.Now, states: map[ref]itemState{}, fresh: map[*pack]*pack{}}
 		if err := fn(tx, c); err != nil {
 			return err
 		}
@@ -610,16 +611,17 @@ func (d *Desk) settle(ctx context.Context, l *Line, rs []ref, fn func(tx *store.
 				return err
 			}
 		}
-		packs := map[*pack]*pack{}
 		for r, st := range c.states {
-			if packs[r.p] == nil {
-				copy := *r.p
-				copy.states = append([]itemState(nil), r.p.states...)
-				packs[r.p] = &copy
+			p := c.fresh[r.p]
+			if p == nil { // a person may have decided about an item meanwhile
+				if p, err = getPack(tx, r.p.id); err != nil {
+					return err
+				}
+				c.fresh[r.p] = p
 			}
-			packs[r.p].states[r.i] = st
+			p.states[r.i] = st
 		}
-		for _, p := range packs {
+		for _, p := range c.fresh {
 			if err := saveStates(tx, p); err != nil {
 				return err
 			}
@@ -630,8 +632,8 @@ func (d *Desk) settle(ctx context.Context, l *Line, rs []ref, fn func(tx *store.
 	if err != nil {
 		return err
 	}
-	for r, st := range done.states {
-		r.p.states[r.i] = st
+	for p, fresh := range done.fresh {
+		p.states = fresh.states
 	}
 	return nil
 }

@@ -536,3 +536,29 @@ func TestStopFinishesWhatWasBegun(t *testing.T) {
 		t.Errorf("%d sent before the stop, %d after; uncertain: %v, %v", sent, len(recv.Effects()), us, err)
 	}
 }
+
+// A decision that comes while other items of the same pack are being sent is kept.
+func TestDecideWhileSending(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		recv := connectortest.NewReceiver(t)
+		recv.Recognise = false
+		r.env["TAX"] = recv.Server.URL
+		r.use("none", toTax("style: api\naddress: env:TAX\nrepeat: none", ""), nil)
+		recs := r.accept(deaths(30)...)
+		recv.Judge = func(n int, _ string, body []byte) connectortest.Mode {
+			if n == 25 {
+				if err := r.desk.Decide(t.Context(), staff, "flow-tax", recs[0].N, false); err != nil {
+					t.Error(err)
+				}
+			}
+			if n < 25 && strings.Contains(string(body), `"R1"`) {
+				return connectortest.Broken
+			}
+			return connectortest.Healthy
+		}
+		r.settleOver()
+		if l := r.leg(recs[0]); l.State != "delivered" || len(recv.Effects()) != 30 {
+			t.Errorf("%+v, %d effects of 30", l, len(recv.Effects()))
+		}
+	})
+}
