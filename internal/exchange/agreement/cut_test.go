@@ -127,8 +127,11 @@ func TestCutHostile(t *testing.T) {
 	recs := bytes.Split(bytes.TrimSpace(lines), []byte("\n"))
 	tm := term("/name/family", "/birthDate", "/deceasedDateTime", "/address/postalCode")
 	rapid.Check(t, func(t *rapid.T) {
-		b := bytes.Clone(rapid.SampledFrom(recs).Draw(t, "record"))
+		b := bytes.Clone(recs[rapid.IntRange(0, len(recs)-1).Draw(t, "record")])
 		for range rapid.IntRange(0, 4).Draw(t, "changes") {
+			if len(b) == 0 {
+				break
+			}
 			i := rapid.IntRange(0, len(b)-1).Draw(t, "at")
 			switch rapid.IntRange(0, 2).Draw(t, "how") {
 			case 0:
@@ -141,7 +144,7 @@ func TestCutHostile(t *testing.T) {
 		}
 		cut, _, err := tm.Cut(b)
 		whole, derr := rawjson.Decode(b)
-		if derr != nil {
+		if _, object := whole.(map[string]any); derr != nil || !object {
 			return
 		}
 		if err != nil {

@@ -85,6 +85,9 @@ func TestDecodeMutated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := bytes.Clone(seed)
 		for range rapid.IntRange(1, 3).Draw(t, "changes") {
+			if len(b) == 0 {
+				break
+			}
 			i := rapid.IntRange(0, len(b)-1).Draw(t, "at")
 			switch rapid.IntRange(0, 2).Draw(t, "how") {
 			case 0:
@@ -137,5 +140,36 @@ func BenchmarkDecode(b *testing.B) {
 		if _, err := Decode(rec); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestSuite is the parsing half of github.com/nst/JSONTestSuite: y_ must be read,
+// n_ must not, i_ is up to the reader. We are stricter where two readers could
+// understand the same bytes differently, and bounded.
+func TestSuite(t *testing.T) {
+	const dir = "../testdata/real/json-test-suite/"
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stricter := map[string]bool{"y_object_duplicated_key.json": true, "y_object_duplicated_key_and_value.json": true}
+	seen := 0
+	for _, f := range files {
+		b, err := os.ReadFile(dir + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Decode(b)
+		switch {
+		case strings.HasPrefix(f.Name(), "y_") && (err != nil) != stricter[f.Name()]:
+			t.Errorf("%s: %v", f.Name(), err)
+		case strings.HasPrefix(f.Name(), "n_") && err == nil:
+			t.Errorf("%s was read", f.Name())
+		case strings.HasSuffix(f.Name(), ".json"):
+			seen++
+		}
+	}
+	if seen < 300 {
+		t.Errorf("only %d files", seen)
 	}
 }
