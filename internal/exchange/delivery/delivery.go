@@ -106,6 +106,7 @@ type lane struct {
 	flow    string
 	running bool
 	fails   int       // rounds in a row in which nothing was taken
+	since   time.Time // when the first of them was
 	next    time.Time // no attempt before
 	why     string    // what it waits for, for people
 	chunk   int       // items in one call; halved when a receiver in this program fails

@@ -84,6 +84,7 @@ type Stat struct {
 	Uncertain int
 	Last      time.Time // when something was last settled; zero for never
 	Why       string    // what it waits for; "" when nothing is in the way
+	Since     time.Time // since when, as far as this run of the program knows
 	Held      bool      // removed, and still owing
 }
 
@@ -103,7 +104,9 @@ func (d *Desk) Stat(tx *store.Tx, flow string) (s Stat, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if ln := d.lanes[flow]; ln != nil && s.Waiting > 0 {
-		s.Why = ln.why
+		if s.Why = ln.why; ln.fails > 0 {
+			s.Since = ln.since
+		}
 	}
 	return s, nil
 }

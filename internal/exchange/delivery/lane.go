@@ -157,7 +157,9 @@ func (d *Desk) noteHeld(ctx context.Context, all []owing) error {
 func (d *Desk) wait(ln *lane, why string, after time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ln.fails++
+	if ln.fails++; ln.fails == 1 {
+		ln.since = d.o.Now()
+	}
 	ln.why, ln.next = why, d.o.Now().Add(max(after, backoff(ln.fails)))
 }
 

@@ -255,7 +255,7 @@ spec: {from: if-register, to: if-tax-file, record: rec-death.v1, agreement: agr-
 		}
 		ss, err := r.runner.Volumes(t.Context())
 		r.check(err)
-		if s := ss[1]; s.Waiting > 4000 || s.Lag < 3000 || s.State != "waiting" || !strings.Contains(s.Why, "refused") {
+		if s := ss[1]; s.Waiting > 4000 || s.Lag < 3000 || s.State != "waiting" || s.Since.IsZero() || !strings.Contains(s.Why, "refused") {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -143,9 +143,10 @@ type Stat struct {
 	Type       reeve.RecordType
 	Agreement  string
 	Purpose    reeve.Purpose
-	Via        string // exchange, direct or manual
-	State      string // running, stopped, waiting, held or drawn (not carried by Reeve)
-	Why        string // why it is not running, in plain words
+	Via        string    // exchange, direct or manual
+	State      string    // running, stopped, waiting, held or drawn (not carried by Reeve)
+	Why        string    // why it is not running, in plain words
+	Since      time.Time // since when its receiver takes nothing; zero when it does
 	Cursor     int64
 	Lag        int64 // records accepted and not yet dealt with, about
 	Delivered  int64
@@ -241,7 +242,7 @@ func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, e
 	if ok, reason := set.agreements.Live(f.Agreement, now); !ok {
 		s.State, s.Why = "stopped", reason
 	} else if d.Why != "" {
-		s.State, s.Why = "waiting", d.Why
+		s.State, s.Why, s.Since = "waiting", d.Why, d.Since
 	}
 	e := f.Spec.Expect
 	s.Quiet = e.Every > 0 && !s.LastSeen.IsZero() && now.Sub(s.LastSeen) > e.Every.D()

@@ -277,6 +277,9 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 			rows = append(rows, ui.Row("Put into their shape by", f.Spec.Map))
 		}
 	}
+	if !s.Since.IsZero() {
+		rows = append(rows, ui.RowHTML("Takes nothing since", ui.Time(s.Since)))
+	}
 	if f != nil && f.Spec.Carried() {
 		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ago(now, s.LastSeen)))
 	}
