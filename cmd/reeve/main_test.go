@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -47,8 +48,10 @@ func serve(t *testing.T, definitions, database string, env map[string]string) *r
 	}
 	t.Cleanup(func() {
 		r.Stop()
-		if t.Failed() {
-			t.Log(r.Logs())
+		for line := range strings.Lines(r.Logs()) {
+			if t.Failed() && !strings.Contains(line, `"level":"INFO"`) {
+				t.Log(line)
+			}
 		}
 	})
 	return r

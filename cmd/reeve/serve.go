@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/reeve-civic/reeve"
@@ -69,8 +70,15 @@ func cannotListen(addr string, err error) error {
 	return reeve.E(reeve.Invalid, "listen", "cannot listen on %q: it must be an address of this machine, host:port (%w)", addr, err)
 }
 
+// memory is what the collector keeps the heap below, whatever is sent at once;
+// GOMEMLIMIT says otherwise. The whole program then stays under 300 MB.
+const memory = 192 << 20
+
 // run serves until ctx is done; SIGHUP takes up changed definitions.
 func run(ctx context.Context, a *app.App, ln net.Listener) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

@@ -594,3 +594,26 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// What PostgreSQL cannot hold is wrong input on both databases, and harms nobody
+// else in the group.
+func TestTextThatCannotBeKept(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for _, text := range []string{"a\x00b", "\xff"} {
+			err := db.View(t.Context(), func(tx *store.Tx) error {
+				var n int
+				return tx.QueryRow("select count(*) from store_migration where name = ?", text).Scan(&n)
+			})
+			if reeve.KindOf(err) != reeve.Invalid {
+				t.Errorf("asking for %q: %v", text, err)
+			}
+			err = db.Update(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec("delete from store_migration where name = ?", text)
+				return err
+			})
+			if reeve.KindOf(err) != reeve.Invalid {
+				t.Errorf("writing %q: %v", text, err)
+			}
+		}
+	})
+}

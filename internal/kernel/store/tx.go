@@ -7,7 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve"
 )
 
 var errBroken = driver.ErrBadConn
@@ -71,7 +75,11 @@ func (tx *Tx) Exec(q string, args ...any) (sql.Result, error) {
 	if err := tx.ready(); err != nil {
 		return nil, err
 	}
-	res, err := tx.g.c.exec(tx.Ctx, q, plain(args)...)
+	args, err := plain(args)
+	if err != nil {
+		return nil, tx.note(err)
+	}
+	res, err := tx.g.c.exec(tx.Ctx, q, args...)
 	return res, tx.note(err)
 }
 
@@ -81,7 +89,11 @@ func (tx *Tx) Query(q string, args ...any) (*Rows, error) {
 	if err := tx.ready(); err != nil {
 		return nil, err
 	}
-	rows, err := tx.g.c.query(tx.Ctx, q, plain(args)...)
+	args, err := plain(args)
+	if err != nil {
+		return nil, tx.note(err)
+	}
+	rows, err := tx.g.c.query(tx.Ctx, q, args...)
 	if err != nil {
 		return nil, tx.note(err)
 	}
@@ -174,10 +186,18 @@ func (tx *Tx) end() {
 	tx.done = true
 }
 
+// errText is about text that PostgreSQL cannot hold. SQLite could, but what one
+// database takes the other takes too.
+var errText = reeve.E(reeve.Invalid, "store", "it holds text that is not valid UTF-8, or a character of code 0, which cannot be kept")
+
 // plain gives both databases the same kinds of argument.
-func plain(args []any) []any {
+func plain(args []any) ([]any, error) {
 	for i, a := range args {
 		switch v := a.(type) {
+		case string:
+			if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
+				return nil, errText
+			}
 		case bool:
 			args[i] = int64(0)
 			if v {
@@ -187,7 +207,7 @@ func plain(args []any) []any {
 			args[i] = v.UnixMilli()
 		}
 	}
-	return args
+	return args, nil
 }
 
 // Postgres reports whether the database is PostgreSQL.

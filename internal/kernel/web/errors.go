@@ -101,8 +101,11 @@ func explain(err error) answer {
 // the answer has begun.
 func (m *Mux) fail(x *exchange, w *response, r *http.Request) (abort bool) {
 	err := x.err
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		err = reeve.E(reeve.Invalid, "web.gone", "the connection was closed before there was an answer")
+	}
 	a := explain(err)
-	if a.status >= 500 && !errors.Is(err, context.Canceled) {
+	if a.status >= 500 {
 		m.o.Log.ErrorContext(r.Context(), "request failed", "request", x.id, "route", x.route, "err", err)
 	}
 	if w.status != 0 {
