@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -62,4 +63,22 @@ func countLines(res *http.Response) (n int, err error) {
 			return n, err
 		}
 	}
+}
+
+// BenchmarkSingle sends one record a call, from many callers at once.
+func BenchmarkSingle(b *testing.B) {
+	d := open(b, b.TempDir(), nil)
+	var id atomic.Int64
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			n := id.Add(1)
+			a := d.send("rec-thing.v1", fmt.Sprintf(`{"id":"id-%d","n":%d,"name":"%s"}`, n, n, strings.Repeat("text ", 180)))
+			if a.status != 202 {
+				b.Error(a.body)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }

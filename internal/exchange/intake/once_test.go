@@ -159,6 +159,53 @@ func things(n int) string {
 	return b.String()
 }
 
+// Keys of headers leave the index after their window; those of types stay.
+func TestWindowInTheIndex(t *testing.T) {
+	at := &clock{}
+	d := open(t, t.TempDir(), at)
+	d.send("rec-thing.v1", things(15_000), "key=big") // 30,000 keys
+	d.send("rec-thing.v1", `{"id":"last","n":1}`)
+	steps := func() (n int) {
+		for {
+			k, err := d.index.Step(t.Context())
+			must(t, err)
+			if n += k; k == 0 {
+				return n
+			}
+		}
+	}
+	written := steps()
+	at.Add(int64(once.Window + time.Hour))
+	forgot := steps()
+	if written == 0 || forgot == 0 || forgot > written/2+1 {
+		t.Errorf("%d keys written, %d forgotten", written, forgot)
+	}
+	if a := d.send("rec-thing.v1", things(5)); a.statuses() != "duplicate duplicate duplicate duplicate duplicate" {
+		t.Error(a.body)
+	}
+}
+
+// A record is kept as soon as it has come, while the body is still open.
+func TestOpenStream(t *testing.T) {
+	d := open(t, t.TempDir(), nil)
+	in, out := io.Pipe()
+	done := make(chan answer)
+	go func() {
+		done <- d.do(req{party: "org-sender", typ: "rec-thing.v1", contentType: "application/x-ndjson", body: in})
+	}()
+	for i := range 3 {
+		_, err := fmt.Fprintf(out, `{"id":"s%d","n":1}`+"\n", i)
+		must(t, err)
+		for len(d.bodies()) <= i {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	must(t, out.Close())
+	if a := <-done; a.statuses() != "accepted accepted accepted" {
+		t.Error(a.body)
+	}
+}
+
 // Of many senders of the same keys at the same moment, each key is accepted once.
 func TestRace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) { testRace(t, openDB(t, db, t.TempDir())) })

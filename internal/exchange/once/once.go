@@ -319,13 +319,27 @@ func (x *Index) Remembered() {
 	slices.SortStableFunc(x.fifo, func(a, b entry) int { return cmp.Compare(a.seen.N, b.seen.N) })
 }
 
+// forget drops keys of headers that are past their window, a few at a time.
+func (x *Index) forget(ctx context.Context) (did int, err error) {
+	before := x.db.Now().Add(-Window)
+	var old []int64
+	err = x.db.View(ctx, func(tx *store.Tx) (err error) {
+		old, err = past(tx, before)
+		return err
+	})
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	return len(old), x.db.Update(ctx, func(tx *store.Tx) error { return drop(tx, old, before) })
+}
+
 // Step writes what is oldest in memory to the index, where there is much of it.
 // It reports how many keys it wrote.
 func (x *Index) Step(ctx context.Context) (did int, err error) {
 	x.mu.Lock()
 	if len(x.fifo) <= keepTail {
 		x.mu.Unlock()
-		return 0, nil
+		return x.forget(ctx)
 	}
 	// All keys of the last number go together: a header's and a type's may share it.
 	n := chunk

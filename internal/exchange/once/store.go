@@ -92,3 +92,31 @@ func write(tx *store.Tx, entries []entry, upto int64) error {
 	_, err := tx.Exec(`update once_mark set upto = ? where part = 0`, upto)
 	return err
 }
+
+// past are the places of some headers' keys from before a time.
+func past(tx *store.Tx, before time.Time) ([]int64, error) {
+	rows, err := tx.Query(`select h from once_keys where header = 1 and at < ? order by at limit 1000`, before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []int64
+	for rows.Next() {
+		var h int64
+		if err := rows.Scan(&h); err != nil {
+			return nil, err
+		}
+		out = append(out, h)
+	}
+	return out, rows.Err()
+}
+
+// drop forgets keys, except those that were used again meanwhile.
+func drop(tx *store.Tx, keys []int64, before time.Time) error {
+	for _, h := range keys {
+		if _, err := tx.Exec(`delete from once_keys where h = ? and header = 1 and at < ?`, h, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
