@@ -75,6 +75,7 @@ type Index struct {
 	tail    map[Hash]Seen // committed, not yet written or written just now
 	fifo    []entry       // what of tail is to be written, in the order of numbers
 	dropped int64         // how often something left the tail
+	written bool          // whether anything was ever written to the index
 }
 
 type entry struct {
@@ -99,7 +100,9 @@ func Open(ctx context.Context, db *store.DB, secret [32]byte) (*Index, error) {
 	x := &Index{db: db, secret: secret, tail: make(map[Hash]Seen)}
 	db.AddBuffer(bufferName, func() store.Buffer { return &buffer{x: x} })
 	err := db.View(ctx, func(tx *store.Tx) (err error) {
-		_, x.gen, err = readMark(tx)
+		var upto int64
+		upto, x.gen, err = readMark(tx)
+		x.written = upto > 0
 		return err
 	})
 	return x, err
@@ -156,7 +159,12 @@ func (x *Index) Ahead(ctx context.Context, hashes []Hash) (*Batch, error) {
 	b := &Batch{hashes: hashes}
 	x.mu.Lock()
 	b.dropped = x.dropped
+	written := x.written
 	x.mu.Unlock()
+	if !written {
+		b.found = map[Hash]Seen{}
+		return b, nil
+	}
 	err := x.db.View(ctx, func(tx *store.Tx) (err error) {
 		b.found, err = lookUp(tx, hashes)
 		return err
@@ -167,9 +175,13 @@ func (x *Index) Ahead(ctx context.Context, hashes []Hash) (*Batch, error) {
 // renew looks up again where something moved from memory to the index since.
 func (x *Index) renew(tx *store.Tx, b *Batch) error {
 	x.mu.Lock()
-	now := x.dropped
+	now, written := x.dropped, x.written
 	x.mu.Unlock()
 	if b.found != nil && b.dropped == now {
+		return nil
+	}
+	if !written {
+		b.found, b.dropped = map[Hash]Seen{}, now
 		return nil
 	}
 	found, err := lookUp(tx, b.hashes)
@@ -372,5 +384,6 @@ func (x *Index) Step(ctx context.Context) (did int, err error) {
 		}
 	}
 	x.dropped++
+	x.written = true
 	return len(out), nil
 }

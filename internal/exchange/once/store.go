@@ -23,10 +23,6 @@ func writeGen(tx *store.Tx, gen int64) error {
 
 func lookUp(tx *store.Tx, hashes []Hash) (map[Hash]Seen, error) {
 	found := make(map[Hash]Seen)
-	upto, _, err := readMark(tx)
-	if err != nil || upto == 0 {
-		return found, err
-	}
 	for len(hashes) > 0 {
 		part := hashes[:min(perQuery, len(hashes))]
 		hashes = hashes[len(part):]
