@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -37,6 +38,7 @@ const maxInline = 100
 func (o door) post(w http.ResponseWriter, r *http.Request) error {
 	const op = "intake.post"
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		_, _ = io.Copy(io.Discard, r.Body) // so that the caller gets to read the answer
 		return &web.Fail{Status: http.StatusUnsupportedMediaType,
 			Err: reeve.E(reeve.Invalid, op, "the body must not be compressed: Content-Encoding is not understood here")}
 	}
