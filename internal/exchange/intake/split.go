@@ -47,6 +47,8 @@ const (
 	ended
 )
 
+const notJSON = "the body is not JSON: it must begin with { or ["
+
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // feed takes the next part of the body. It does nothing once the body is broken.
@@ -114,9 +116,17 @@ func (s *splitter) send() {
 // decide finds out the shape from the first line.
 func (s *splitter) decide(b []byte) []byte {
 	if !s.begun {
-		for len(b) > 0 && s.bom < 3 && b[0] == byteOrderMark[s.bom] {
+		for len(b) > 0 && s.bom < len(byteOrderMark) && b[0] == byteOrderMark[s.bom] {
 			b, s.bom = b[1:], s.bom+1
 		}
+		if len(b) == 0 {
+			return nil
+		}
+		if s.bom > 0 && s.bom < len(byteOrderMark) { // half a mark is none
+			s.broken = notJSON
+			return nil
+		}
+		s.bom = len(byteOrderMark) // it stands at the very beginning or nowhere
 		b = bytes.TrimLeft(b, " \t\r\n")
 		if len(b) == 0 {
 			return nil
@@ -127,7 +137,7 @@ func (s *splitter) decide(b []byte) []byte {
 			s.shape = list
 			return b[1:]
 		case b[0] != '{' && !s.declared:
-			s.broken = "the body is not JSON: it must begin with { or ["
+			s.broken = notJSON
 			return nil
 		}
 	}
