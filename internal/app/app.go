@@ -124,6 +124,7 @@ func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
 	if c.Demo {
 		o.Demo = "This is a demonstration. The people are made up."
 	}
+	o.Name = a.actorName
 	k.Web = web.New(o)
 	defs := c.Defs
 	if defs == nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,7 +65,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	if b.data, err = data.Open(ctx, k); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
-	portal.Open(k, portal.Asks{Today: a.today(), Map: a.drawMap, Offers: a.offers, Partner: a.partnerView})
+	portal.Open(k, portal.Asks{Name: a.definitionName, Today: a.today(), Map: a.drawMap, Offers: a.offers, Partner: a.partnerView})
 	return nil
 }
 
@@ -95,6 +96,17 @@ func (a *App) messaging(asks *services.Asks) (err error) {
 	}
 	asks.Callback, err = c.secret("notify.callback_token", c.Notify.CallbackToken)
 	return err
+}
+
+// actorName is what the header of a page calls whoever is signed in.
+func (a *App) actorName(ctx context.Context, actor reeve.Actor) string {
+	if actor.Kind == reeve.Partner {
+		return a.organisationName(actor.Party)
+	}
+	if a.blocks.identity == nil {
+		return actor.ID
+	}
+	return a.blocks.identity.ActorName(ctx, actor)
 }
 
 // organisationName is the name of an organisation for pages, or its id.
@@ -178,7 +190,12 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 	if err != nil {
 		return m, err
 	}
+	held, err := a.held(ctx)
+	if err != nil {
+		return m, err
+	}
 	set, nodes := a.k.Defs.Set(), map[string]portal.Node{}
+	kinds := map[string][]string{} // of interface, by system
 	add := func(id string) string {
 		s, ok := def.Get[system.Spec](set, id)
 		if !ok {
@@ -187,10 +204,16 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 		nodes[s.ID] = portal.Node{ID: s.ID, Name: s.Name, Organisation: a.organisationName(s.Spec.Organisation)}
 		return s.Name
 	}
+	end := func(e flow.End) string {
+		if i, ok := def.Get[iface.Spec](set, e.Interface); ok && styles[i.Spec.Style] != "" && !slices.Contains(kinds[e.System], styles[i.Spec.Style]) {
+			kinds[e.System] = append(kinds[e.System], styles[i.Spec.Style])
+		}
+		return add(e.System)
+	}
 	carried := map[[2]string]bool{} // sender and type that some flow declares
 	for _, s := range stats {
-		l := portal.Link{ID: s.Flow, Name: s.Name, From: s.From.System, To: s.To.System, FromName: add(s.From.System), ToName: add(s.To.System), FromIf: s.From.Interface, ToIf: s.To.Interface,
-			Type: a.typeName(s.Type), Agreement: s.Agreement, State: portal.Flowing, Why: s.Why, Delivered: s.Delivered, Waiting: int64(s.Waiting), Held: int64(s.Uncertain), LastSeen: s.LastSeen}
+		l := portal.Link{ID: s.Flow, Name: s.Name, From: s.From.System, To: s.To.System, FromName: end(s.From), ToName: end(s.To), FromIf: s.From.Interface, ToIf: s.To.Interface,
+			Type: a.typeName(s.Type), Agreement: s.Agreement, State: portal.Flowing, Why: s.Why, Delivered: s.Delivered, Waiting: int64(s.Waiting), Held: int64(s.Uncertain) + held[[2]string{s.From.Organisation, string(s.Type)}], LastSeen: s.LastSeen}
 		if s.Quiet || s.LastSeen.IsZero() {
 			l.State = portal.Silent
 			if l.Why == "" && s.Via == "exchange" {
@@ -198,7 +221,7 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 			}
 		}
 		if s.Via != "" && s.Via != "exchange" {
-			l.Why = "declared as " + s.Via + ": it does not pass through Reeve, so nobody can see it"
+			l.State, l.Why = portal.Beside, map[string]string{"manual": "by hand", "direct": "from system to system"}[s.Via]
 		}
 		carried[[2]string{s.From.Organisation, string(s.Type)}] = true
 		m.Links = append(m.Links, l)
@@ -223,7 +246,9 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 			Why: "no flow carries it", Delivered: s.Accepted + s.Refused + s.Held, Held: s.Held, LastSeen: s.Last})
 	}
 	for _, id := range slices.Sorted(maps.Keys(nodes)) {
-		m.Nodes = append(m.Nodes, nodes[id])
+		n := nodes[id]
+		n.Interfaces = strings.Join(kinds[id], ", ")
+		m.Nodes = append(m.Nodes, n)
 	}
 	for _, s := range def.All[system.Spec](set) {
 		if _, drawn := nodes[s.ID]; !drawn {
@@ -231,6 +256,19 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 		}
 	}
 	return m, nil
+}
+
+// styles are words for the kinds of interface that a line can end at.
+var styles = map[string]string{"api": "API", "event": "events", "file": "files", "db": "database", "ui-scrape": "screens", "manual": "by hand"}
+
+// held is how many records wait for a person, by sender and type.
+func (a *App) held(ctx context.Context) (map[[2]string]int64, error) {
+	out := map[[2]string]int64{}
+	counts, err := a.blocks.exchange.Quarantine.Counts(ctx, "")
+	for _, c := range counts {
+		out[[2]string{c.Sender, string(c.Type)}] += int64(c.Held + c.Parked)
+	}
+	return out, err
 }
 
 // systemOf is the system from which an organisation sends a type, by its

@@ -2,8 +2,9 @@ package app
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
@@ -18,66 +19,90 @@ import (
 
 // today is what the front page of staff shows, a group a block.
 func (a *App) today() []func(context.Context) (portal.Group, error) {
-	return []func(context.Context) (portal.Group, error){a.todayExchange, a.todayServices, a.todayEstate}
+	return []func(context.Context) (portal.Group, error){a.todayWaiting, a.todayExchange, a.todayCases, a.todayMessages, a.todayEstate}
 }
 
-func count(n int64) string { return fmt.Sprint(n) }
-
-func (a *App) todayExchange(ctx context.Context) (portal.Group, error) {
-	g := portal.Group{Title: "Exchange"}
-	done, err := a.blocks.data.Measure.On(ctx, a.k.Now())
-	if err != nil {
-		return g, err
+// count is a number with commas between thousands.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
+	return s
+}
+
+// todayWaiting is what waits for a person, so that the rest need not be looked at.
+func (a *App) todayWaiting(ctx context.Context) (portal.Group, error) {
+	g := portal.Group{Title: "Waiting for a person", Empty: "Nothing waits for anybody."}
 	counts, err := a.blocks.exchange.Quarantine.Counts(ctx, "")
 	if err != nil {
 		return g, err
-	}
-	held, parked := 0, 0
-	for _, c := range counts {
-		held += c.Held
-		parked += c.Parked
 	}
 	stats, err := a.blocks.exchange.Flows.Volumes(ctx)
 	if err != nil {
 		return g, err
 	}
-	waiting, uncertain := 0, 0
+	held, parked, uncertain, matches := 0, 0, 0, 0
+	for _, c := range counts {
+		held += c.Held
+		parked += c.Parked
+	}
 	for _, s := range stats {
-		waiting += s.Waiting
 		uncertain += s.Uncertain
 	}
-	bad := func(n int) ui.Tone {
-		if n > 0 {
-			return ui.Bad
+	err = a.k.DB.View(ctx, func(tx *store.Tx) (err error) {
+		matches, err = a.blocks.identity.People.OpenMatches(tx)
+		return err
+	})
+	for _, s := range []struct {
+		n           int
+		label, href string
+	}{
+		{held, "held: please correct", "/staff/held"},
+		{parked, "could not be delivered", "/staff/held#parked"},
+		{uncertain, "uncertain whether they arrived", "/staff/deliveries/uncertain"},
+		{matches, "people to tell apart", "/staff/people/matches"},
+	} {
+		if s.n > 0 {
+			g.Stats = append(g.Stats, ui.Stat{Label: s.label, Value: count(int64(s.n)), Href: s.href, Tone: ui.Bad})
 		}
-		return ""
 	}
-	g.Stats = []ui.Stat{
-		{Label: "Records accepted today", Value: count(done["accepted"])},
-		{Label: "Refused today", Value: count(done["refused"])},
-		{Label: "Delivered today", Value: count(done["delivered"]), Href: "/staff/flows"},
-		{Label: "Waiting to be delivered", Value: count(int64(waiting)), Href: "/staff/flows"},
-		{Label: "Held for correction", Value: count(int64(held)), Href: "/staff/held", Tone: bad(held)},
-		{Label: "Could not be delivered", Value: count(int64(parked)), Href: "/staff/held", Tone: bad(parked)},
-		{Label: "Uncertain: a person decides", Value: count(int64(uncertain)), Href: "/staff/flows", Tone: bad(uncertain)},
-	}
-	return g, nil
+	return g, err
 }
 
-func (a *App) todayServices(ctx context.Context) (portal.Group, error) {
-	g := portal.Group{Title: "Services"}
-	err := a.k.DB.View(ctx, func(tx *store.Tx) error {
-		matches, err := a.blocks.identity.People.OpenMatches(tx)
-		if err != nil {
-			return err
-		}
-		cases, err := a.blocks.services.Cases.Stats(tx, web.Actor(ctx).ID)
-		if err != nil {
-			return err
-		}
-		messages, err := a.blocks.services.Messages.Stats(tx)
-		g.Stats = append(append(cases, ui.Stat{Label: "People to tell apart", Value: count(int64(matches)), Href: "/staff/people/matches"}), messages...)
+func (a *App) todayExchange(ctx context.Context) (portal.Group, error) {
+	g := portal.Group{Title: "Exchange, since midnight"}
+	done, err := a.blocks.data.Measure.On(ctx, a.k.Now())
+	if err != nil {
+		return g, err
+	}
+	stats, err := a.blocks.exchange.Flows.Volumes(ctx)
+	waiting := 0
+	for _, s := range stats {
+		waiting += s.Waiting
+	}
+	g.Stats = []ui.Stat{
+		{Label: "accepted", Value: count(done["accepted"]), Href: "/staff/records"},
+		{Label: "delivered", Value: count(done["delivered"]), Href: "/staff/flows"},
+		{Label: "on their way", Value: count(int64(waiting)), Href: "/staff/flows"},
+		{Label: "refused", Value: count(done["refused"]), Note: "outside the agreement, or not readable"},
+	}
+	return g, err
+}
+
+func (a *App) todayCases(ctx context.Context) (portal.Group, error) {
+	g := portal.Group{Title: "Cases"}
+	err := a.k.DB.View(ctx, func(tx *store.Tx) (err error) {
+		g.Stats, err = a.blocks.services.Cases.Stats(tx, web.Actor(ctx).ID)
+		return err
+	})
+	return g, err
+}
+
+func (a *App) todayMessages(ctx context.Context) (portal.Group, error) {
+	g := portal.Group{Title: "Messages to people"}
+	err := a.k.DB.View(ctx, func(tx *store.Tx) (err error) {
+		g.Stats, err = a.blocks.services.Messages.Stats(tx)
 		return err
 	})
 	return g, err
@@ -94,9 +119,9 @@ func (a *App) todayEstate(ctx context.Context) (portal.Group, error) {
 		failing += t.Fail
 	}
 	g.Stats = []ui.Stat{
-		{Label: "Systems", Value: count(int64(len(r.Rows))), Href: "/staff/estate"},
-		{Label: "Without an owner", Value: count(int64(len(r.Ownerless))), Href: "/staff/estate/systems?owner=missing"},
-		{Label: "Standards failed", Value: count(int64(failing)), Href: "/staff/estate/systems?result=fail"},
+		{Label: "systems", Value: count(int64(len(r.Rows))), Href: "/staff/estate"},
+		{Label: "without an owner", Value: count(int64(len(r.Ownerless))), Href: "/staff/estate/systems?owner=missing"},
+		{Label: "standards not met", Value: count(int64(failing)), Href: "/staff/estate/systems?result=fail"},
 	}
 	return g, nil
 }
@@ -134,7 +159,7 @@ func (a *App) partnerView(ctx context.Context, party string) (v portal.PartnerVi
 			}
 			v.Types = append(v.Types, t)
 		}
-		v.Agreements = append(v.Agreements, portal.PartnerAgreement{ID: ag.ID, Name: ag.Name, Ends: ag.Spec.Ends.String(), What: strings.Join(what, ", ")})
+		v.Agreements = append(v.Agreements, portal.PartnerAgreement{ID: ag.ID, Name: ag.Name, Ends: ui.DateText(ag.Spec.Ends.Time(time.UTC)), What: strings.Join(what, ", ")})
 	}
 	held, err := a.blocks.exchange.Quarantine.List(ctx, quarantine.Filter{Sender: party})
 	if err != nil {
@@ -143,15 +168,50 @@ func (a *App) partnerView(ctx context.Context, party string) (v portal.PartnerVi
 	for _, h := range held {
 		p := portal.PartnerHeld{ID: string(h.ID), Type: a.typeName(h.Type), At: h.At}
 		for _, x := range h.Problems {
-			p.Problems = append(p.Problems, strings.TrimPrefix(x.Path+": "+x.Message, ": "))
+			text := x.Message
+			if x.Path != "" {
+				text = ui.FieldText(x.Path) + ": " + text
+			}
+			p.Problems = append(p.Problems, text)
 		}
 		v.Held = append(v.Held, p)
+	}
+	if v.Latest, err = a.latestOf(ctx, party); err != nil {
+		return v, err
 	}
 	stats, err := a.blocks.exchange.Flows.Volumes(ctx)
 	for _, s := range stats {
 		if s.To.Organisation == party {
-			v.Received = append(v.Received, portal.PartnerFlow{Name: s.Name, System: s.To.SystemName, Type: a.typeName(s.Type), Agreement: s.Agreement, Delivered: s.Delivered, Waiting: int64(s.Waiting), LastSeen: s.LastSeen})
+			v.Received = append(v.Received, portal.PartnerFlow{Name: s.Name, System: s.To.SystemName, Type: a.typeName(s.Type), Agreement: a.definitionName(s.Agreement), Delivered: s.Delivered, Waiting: int64(s.Waiting), LastSeen: s.LastSeen})
 		}
 	}
 	return v, err
+}
+
+// The latest records of a partner: how many are shown, and how many of all are
+// looked through for them.
+const latestShown, latestSearched = 10, 2000
+
+func (a *App) latestOf(ctx context.Context, party string) (out []portal.PartnerRecord, err error) {
+	last, err := a.k.Log.Last(ctx)
+	if err != nil {
+		return nil, err
+	}
+	recs, err := a.k.Log.Read(ctx, "", max(0, last-latestSearched), latestSearched)
+	for i := len(recs) - 1; i >= 0 && len(out) < latestShown; i-- {
+		if r := recs[i]; r.Sender == party {
+			out = append(out, portal.PartnerRecord{ID: string(r.ID), Type: a.typeName(r.Type), At: r.At})
+		}
+	}
+	return out, err
+}
+
+// definitionName is the name of any definition by its id, or the id.
+func (a *App) definitionName(id string) string {
+	for _, o := range a.k.Defs.Set().Objects() {
+		if o.ID == id && o.Name != "" {
+			return o.Name
+		}
+	}
+	return id
 }

@@ -71,7 +71,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	if err := x.activate(k); err != nil {
 		return nil, err
 	}
-	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), Zone: k.Zone}
+	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), List: lists(k), Zone: k.Zone}
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
 	x.Trail.Mount(k.Web)
@@ -173,5 +173,25 @@ func names(k *kernel.Kernel) func(kind, id string) string {
 			return o.Name
 		}
 		return id
+	}
+}
+
+// lists gives the names of record types, and of the organisations that give
+// something under an agreement, by id.
+func lists(k *kernel.Kernel) func(kind string) map[string]string {
+	return func(kind string) map[string]string {
+		out, name := map[string]string{}, names(k)
+		if kind == "Organisation" {
+			for _, a := range def.All[agreement.Spec](k.Defs.Set()) {
+				out[a.Spec.From] = name(kind, a.Spec.From)
+			}
+			return out
+		}
+		for _, o := range k.Defs.Set().Objects() {
+			if o.Kind == kind {
+				out[o.ID] = o.Name
+			}
+		}
+		return out
 	}
 }

@@ -56,7 +56,7 @@ func Open(ctx context.Context, k *kernel.Kernel, c Config) (*Identity, error) {
 	if i.Tokens, err = token.Open(ctx, k.DB, k.Journal); err != nil {
 		return nil, err
 	}
-	i.Tokens.Mount(k.Web)
+	i.Tokens.Mount(k.Web, k.Web.Secure())
 	i.Staff.Mount(k.Web)
 	i.People.Mount(k.Web, c.Zone, c.SourceName)
 	return i, nil
@@ -86,6 +86,8 @@ func Rules() []policy.Rule {
 			Doc: "Anybody can open the page to sign in; the link is what counts."},
 		{Name: "identity-sign-out", Actions: []string{"staff.sign-out"}, Kinds: []reeve.ActorKind{reeve.Staff},
 			Doc: "Staff can sign out."},
+		{Name: "identity-partner-sign-in", Actions: []string{"session.partner"}, Kinds: []reeve.ActorKind{reeve.Anyone, reeve.Staff, reeve.Partner, reeve.Resident},
+			Doc: "Anybody can open the page where partners sign in and out; the token is what counts."},
 		{Name: "identity-matches", Actions: []string{"match.read", "match.decide"}, Kinds: []reeve.ActorKind{reeve.Staff}, Roles: []string{"caseworker", "governance", "admin"}, Max: reeve.Confidential,
 			Doc: "Those who work with people decide whether two descriptions are of one person."},
 	}

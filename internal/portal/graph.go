@@ -7,6 +7,7 @@ import (
 	"html"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,12 +23,14 @@ const (
 	Flowing    State = "flowing"    // declared, and seen within the time expected
 	Silent     State = "silent"     // declared, but not seen, or later than expected
 	Undeclared State = "undeclared" // seen, but nothing declares it
+	Beside     State = "beside"     // declared, but not carried by Reeve, which cannot see it
 )
 
 // Node is a system on the map.
 type Node struct {
 	ID, Name     string
 	Organisation string // its name; systems of one organisation are drawn together
+	Interfaces   string // the kinds of interface that its flows use: "API, files"
 }
 
 // Link is a flow between two systems, declared or only seen.
@@ -52,13 +55,37 @@ type Map struct {
 	Alone int // systems that no flow touches, not drawn
 }
 
+// part is the links that keep keeps, and the systems that they join.
+func (m Map) part(keep func(Link) bool) (out Map) {
+	joined := map[string]bool{}
+	for _, l := range m.Links {
+		if keep(l) {
+			out.Links = append(out.Links, l)
+			joined[l.From], joined[l.To] = true, true
+		}
+	}
+	for _, n := range m.Nodes {
+		if joined[n.ID] {
+			out.Nodes = append(out.Nodes, n)
+		}
+	}
+	return out
+}
+
+// carried are the links that pass, or should pass, through Reeve.
+func carried(l Link) bool { return l.State != Beside }
+
+func beside(l Link) bool { return l.State == Beside }
+
 // drawer lays maps out; graphviz runs in process and one at a time.
 type drawer struct {
 	mu   sync.Mutex
 	gv   *graphviz.Graphviz
-	last string // dot of the last drawing
-	svg  string
+	done map[string]string // the last drawings by their dot
 }
+
+// maxDrawings is how many drawings are kept.
+const maxDrawings = 4
 
 // layoutLimit bounds the time of one layout: a dense graph can take for ever.
 const layoutLimit = 5 * time.Second
@@ -68,8 +95,8 @@ func (d *drawer) draw(ctx context.Context, m Map, now time.Time) (string, error)
 	dot := m.dot(now)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if dot == d.last {
-		return d.svg, nil
+	if svg, ok := d.done[dot]; ok {
+		return svg, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, layoutLimit)
 	defer cancel()
@@ -89,15 +116,18 @@ func (d *drawer) draw(ctx context.Context, m Map, now time.Time) (string, error)
 	if err := d.gv.Render(ctx, g, graphviz.SVG, &buf); err != nil {
 		return "", fmt.Errorf("laying out the map: %w", err)
 	}
-	d.last, d.svg = dot, tidy(buf.String())
-	return d.svg, nil
+	if len(d.done) >= maxDrawings || d.done == nil {
+		d.done = map[string]string{}
+	}
+	d.done[dot] = tidy(buf.String())
+	return d.done[dot], nil
 }
 
 // dot writes m in the language of graphviz, in an order that does not change.
 func (m Map) dot(now time.Time) string {
 	var b strings.Builder
-	b.WriteString("digraph map {\n rankdir=LR; bgcolor=transparent; nodesep=0.35; ranksep=1.4; compound=true; fontname=\"Arial\";\n" +
-		" node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Arial\", fontsize=13, margin=\"0.16,0.1\"];\n edge [fontname=\"Arial\", fontsize=11, arrowsize=0.8];\n")
+	b.WriteString("digraph map {\n rankdir=LR; bgcolor=transparent; nodesep=0.3; ranksep=2.1; compound=true; fontname=\"Arial\";\n" +
+		" node [shape=box, style=\"rounded,filled\", fillcolor=white, color=\"#0b0c0c\", fontname=\"Arial\", fontsize=13, margin=\"0.16,0.1\"];\n edge [fontname=\"Arial\", fontsize=11, arrowsize=0.8];\n")
 	byOrg, order := map[string][]Node{}, []string{}
 	for _, n := range m.Nodes {
 		if byOrg[n.Organisation] == nil {
@@ -106,53 +136,75 @@ func (m Map) dot(now time.Time) string {
 		byOrg[n.Organisation] = append(byOrg[n.Organisation], n)
 	}
 	for i, org := range order {
-		fmt.Fprintf(&b, " subgraph cluster_%d { label=%s; labeljust=l; fontsize=12; class=\"org\"; style=\"rounded\"; color=\"#b1b4b6\"; fontcolor=\"#505a5f\";\n", i, quote(wrap(org, 28)))
+		fmt.Fprintf(&b, " subgraph cluster_%d { label=%s; labeljust=l; fontsize=12; class=\"org\"; style=\"rounded\"; color=\"#b1b4b6\"; fontcolor=\"#484949\";\n", i, quote(wrap(org, 28)))
 		for _, n := range byOrg[org] {
-			fmt.Fprintf(&b, "  %s [label=%s, class=\"system\", URL=%s, tooltip=%s];\n", quote(n.ID), quote(wrap(n.Name, 22)), quote("/staff/estate/systems/"+n.ID), quote(n.Name))
+			name := lines(wrap(n.Name, 24))
+			if n.Interfaces != "" {
+				name += `<BR/><FONT POINT-SIZE="10" COLOR="#484949">` + lines(wrap(n.Interfaces, 28)) + `</FONT>`
+			}
+			fmt.Fprintf(&b, "  %s [label=<%s>, class=\"system\", URL=%s];\n", quote(n.ID), name, quote("/staff/estate/systems/"+n.ID))
 		}
 		b.WriteString(" }\n")
 	}
 	for _, l := range m.Links {
-		style := map[State]string{Flowing: "solid", Silent: "dashed", Undeclared: "dotted"}[l.State]
-		colour := map[State]string{Flowing: "#1d70b8", Silent: "#505a5f", Undeclared: "#d4351c"}[l.State]
+		style := map[State]string{Flowing: "solid", Silent: "dashed", Undeclared: "dotted", Beside: "solid"}[l.State]
+		colour := map[State]string{Flowing: "#1d70b8", Silent: "#505a5f", Undeclared: "#ca3535", Beside: "#858686"}[l.State]
+		width := 1 + math.Min(3, math.Log10(1+float64(l.Delivered)))
+		if l.State == Silent || l.State == Undeclared {
+			width = 2.2
+		}
 		url := "/staff/flows/" + l.ID
 		if l.ID == "" {
 			url = "#undeclared"
 		}
-		fmt.Fprintf(&b, " %s -> %s [label=%s, class=%s, style=%s, color=%s, fontcolor=\"#0b0c0c\", penwidth=%.1f, URL=%s, tooltip=%[9]s, edgetooltip=%[9]s, labeltooltip=%[9]s];\n",
-			quote(l.From), quote(l.To), quote(l.label()), quote("flow "+string(l.State)), style, quote(colour),
-			1+math.Min(3, math.Log10(1+float64(l.Delivered))), quote(url), quote(l.sentence(now)))
+		fmt.Fprintf(&b, " %s -> %s [label=<%s>, class=%s, style=%s, color=%s, fontcolor=\"#0b0c0c\", penwidth=%.1f, labelURL=%s];\n",
+			quote(l.From), quote(l.To), l.label(now), quote("flow "+string(l.State)), style, quote(colour), width, quote(url))
 	}
 	b.WriteString("}\n")
 	return b.String()
 }
 
-// label is what stands on the line: the record type and how many.
-func (l Link) label() string {
-	s := wrap(l.Type, 24) + "\n" + fmt.Sprint(l.Delivered)
-	if l.State == Undeclared {
-		s += " seen"
-	} else {
-		s += " sent"
+// label is what stands on the line: the record type, how many, how many stand
+// still, and when the last one went.
+func (l Link) label(now time.Time) string {
+	s := lines(wrap(l.Type, 26))
+	if l.State == Beside {
+		return s + `<BR/><FONT COLOR="#484949">` + html.EscapeString(l.Why) + `</FONT>`
 	}
+	how := "sent"
+	if l.State == Undeclared {
+		how = "seen"
+	}
+	s += "<BR/>" + count(l.Delivered) + " " + how
 	if l.Waiting > 0 {
-		s += fmt.Sprintf(", %d waiting", l.Waiting)
+		s += ", " + count(l.Waiting) + " waiting"
 	}
 	if l.Held > 0 {
-		s += fmt.Sprintf(", %d held", l.Held)
+		s += `, <FONT COLOR="#a52a2a">` + count(l.Held) + " held</FONT>"
 	}
-	if l.State == Silent {
-		s += ", silent"
+	switch {
+	case l.LastSeen.IsZero():
+		s += `<BR/><FONT COLOR="#484949">never seen</FONT>`
+	case l.State == Silent:
+		s += `<BR/><FONT COLOR="#484949">silent, last ` + Ago(now, l.LastSeen) + `</FONT>`
+	default:
+		s += `<BR/><FONT COLOR="#484949">last ` + Ago(now, l.LastSeen) + `</FONT>`
 	}
 	return s
 }
 
-func (l Link) sentence(now time.Time) string {
-	seen := "never seen"
-	if !l.LastSeen.IsZero() {
-		seen = "last seen " + Ago(now, l.LastSeen)
+// lines escapes text for a label of graphviz.
+func lines(s string) string {
+	return strings.ReplaceAll(html.EscapeString(s), "\n", "<BR/>")
+}
+
+// count is a number with commas between thousands.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
-	return fmt.Sprintf("%s to %s: %s, %s, %d sent, %d waiting, %d held, %s", l.FromName, l.ToName, l.Type, l.State, l.Delivered, l.Waiting, l.Held, seen)
+	return s
 }
 
 // Ago says how long before now t was, for people.
@@ -161,7 +213,7 @@ func Ago(now, t time.Time) string {
 	n, unit := 0, ""
 	switch {
 	case d < time.Minute:
-		return "less than a minute ago"
+		return "just now"
 	case d < time.Hour:
 		n, unit = int(d/time.Minute), "minute"
 	case d < 48*time.Hour:
@@ -204,6 +256,7 @@ var (
 	comments = regexp.MustCompile(`(?s)<!--.*?-->\n?`)
 	titles   = regexp.MustCompile(`(?s)<title>[^<]*</title>\n?`)
 	ids      = regexp.MustCompile(` id="[^"]*"`)
+	hints    = regexp.MustCompile(` xlink:title="[^"]*"`)
 )
 
 // tidy turns graphviz's document into an element for a page: no prologue, no
@@ -217,9 +270,15 @@ func tidy(svg string) string {
 	svg = comments.ReplaceAllString(svg, "")
 	svg = titles.ReplaceAllString(svg, "")
 	svg = ids.ReplaceAllString(svg, "")
-	svg = strings.ReplaceAll(svg, "xlink:title=", "aria-label=")
+	svg = hints.ReplaceAllString(svg, "") // what a link is called is what it reads
 	svg = strings.ReplaceAll(svg, "xlink:href=", "href=")
-	var w, h float64
-	fmt.Sscanf(box[1], "%*f %*f %f %f", &w, &h)
-	return `<svg class="reeve-map" xmlns="http://www.w3.org/2000/svg" viewBox="` + html.EscapeString(box[1]) + `" role="group" aria-label="Map of systems and flows; the table below says the same">` + svg
+	var x, y, w, h float64
+	width := ""
+	if _, err := fmt.Sscan(box[1], &x, &y, &w, &h); err == nil {
+		width = fmt.Sprintf(` width="%.0f"`, w*pointsToPixels)
+	}
+	return `<svg class="reeve-map" xmlns="http://www.w3.org/2000/svg" viewBox="` + html.EscapeString(box[1]) + `"` + width + ` role="group" aria-label="Map of systems and flows; the table below says the same">` + svg
 }
+
+// pointsToPixels turns graphviz's points into CSS pixels.
+const pointsToPixels = 4.0 / 3

@@ -10,7 +10,7 @@ import (
 
 func sample() Map {
 	return Map{
-		Nodes: []Node{{"sys-a", "Register office system", "Register office"}, {"sys-b", "Council tax", "Ashcombe"}, {"sys-c", `A "quoted" <name>`, "Ashcombe"}},
+		Nodes: []Node{{"sys-a", "Register office system", "Register office", "API"}, {"sys-b", "Council tax", "Ashcombe", ""}, {"sys-c", `A "quoted" <name>`, "Ashcombe", "files"}},
 		Links: []Link{
 			{ID: "flow-1", From: "sys-a", To: "sys-b", Type: "Death registration", State: Flowing, Delivered: 116, Held: 2, LastSeen: time.Unix(1000, 0)},
 			{ID: "flow-2", From: "sys-a", To: "sys-c", Type: "Death registration", State: Silent},
@@ -33,7 +33,7 @@ func TestMapIsDrawn(t *testing.T) {
 			t.Errorf("the drawing lacks %q", want)
 		}
 	}
-	for _, bad := range []string{"<!--", "<?xml", "<title>", "style=\"", "xlink:"} {
+	for _, bad := range []string{"<!--", "<?xml", "<title>", "style=\"", "xlink:", "aria-label=\"<"} {
 		if strings.Contains(svg, bad) {
 			t.Errorf("the drawing has %q, which a page may not", bad)
 		}

@@ -13,6 +13,8 @@ import (
 
 // Asks is what the portal asks of the blocks.
 type Asks struct {
+	// Name is what people call a definition, by its id; the id where there is none.
+	Name func(id string) string
 	// Today is today's numbers, a group a block, in order.
 	Today []func(ctx context.Context) (Group, error)
 	// Map is the systems that tell each other things, as declared and as seen.
@@ -27,6 +29,7 @@ type Asks struct {
 type Group struct {
 	Title string
 	Stats []ui.Stat
+	Empty string // said in place of no figures
 }
 
 // Offer is a service or benefit, for residents.
@@ -39,6 +42,13 @@ type PartnerView struct {
 	Received   []PartnerFlow // what it is told
 	Held       []PartnerHeld
 	Agreements []PartnerAgreement
+	Latest     []PartnerRecord // newest first
+}
+
+// PartnerRecord is a record that the partner sent.
+type PartnerRecord struct {
+	ID, Type string
+	At       time.Time
 }
 
 // PartnerType is a record type that the partner may send, and what came.

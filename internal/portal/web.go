@@ -2,7 +2,10 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
@@ -33,7 +36,7 @@ func (p *Portal) residents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.k.Web.Render(w, r, web.Page{Title: "What you can do", Area: "resident", Active: "/"}, residentHome(p.k.Body, offers))
+	return p.k.Web.Render(w, r, web.Page{Title: "What you can do", Area: "resident", Active: "/"}, residentHome(offers))
 }
 
 func (p *Portal) staff(w http.ResponseWriter, r *http.Request) error {
@@ -54,11 +57,15 @@ func (p *Portal) showMap(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := p.k.Now()
-	svg, err := p.draws.draw(r.Context(), m, now)
+	v := mapView{Map: m, Now: now}
+	if v.Through, err = p.draws.draw(r.Context(), m.part(carried), now); err == nil {
+		v.Beside, err = p.draws.draw(r.Context(), m.part(beside), now)
+	}
 	if err != nil {
+		v.Failed = true
 		p.k.Slog.WarnContext(r.Context(), "the map was not drawn", "err", err)
 	}
-	return p.k.Web.Render(w, r, web.Page{Title: "Map", Area: "staff", Active: "/staff/map", Wide: true}, mapPage(m, svg, now, err != nil))
+	return p.k.Web.Render(w, r, web.Page{Title: "Map", Area: "staff", Active: "/staff/map", Wide: true}, mapPage(v))
 }
 
 func (p *Portal) journal(w http.ResponseWriter, r *http.Request) error {
@@ -83,7 +90,7 @@ func (p *Portal) journal(w http.ResponseWriter, r *http.Request) error {
 	if from+journalPageSize < size {
 		newer = "/staff/journal?from=" + strconv.FormatInt(from+journalPageSize, 10)
 	}
-	return p.k.Web.Render(w, r, web.Page{Title: "Journal", Area: "staff", Active: "/staff/journal", Wide: true}, journalPage(size, es, older, newer))
+	return p.k.Web.Render(w, r, web.Page{Title: "Journal", Area: "staff", Active: "/staff/journal", Wide: true}, journalPage(size, p.lines(es), older, newer))
 }
 
 func (p *Portal) verify(w http.ResponseWriter, r *http.Request) error {
@@ -95,6 +102,9 @@ func (p *Portal) verify(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Portal) partner(w http.ResponseWriter, r *http.Request) error {
+	if id := strings.TrimSpace(r.URL.Query().Get("id")); id != "" {
+		return web.Redirect(w, r, "/partner/records/"+url.PathEscape(id))
+	}
 	v, err := p.asks.Partner(r.Context(), web.Actor(r.Context()).Party)
 	if err != nil {
 		return err
@@ -102,9 +112,20 @@ func (p *Portal) partner(w http.ResponseWriter, r *http.Request) error {
 	return p.k.Web.Render(w, r, web.Page{Title: "Your exchange", Area: "partner", Active: "/partner/", Wide: true}, partnerHome(v, p.k.Now()))
 }
 
-func linkRows(m Map, now time.Time, undeclared bool) (rows [][]ui.Cell) {
+// mapView is what the page of the map shows.
+type mapView struct {
+	Map
+	Through, Beside string // drawings
+	Failed          bool
+	Now             time.Time
+}
+
+// systems is how many systems are drawn.
+func (v mapView) systems() string { return strconv.Itoa(len(v.Nodes)) }
+
+func linkRows(m Map, now time.Time, state ...State) (rows [][]ui.Cell) {
 	for _, l := range m.Links {
-		if (l.State == Undeclared) != undeclared {
+		if !slices.Contains(state, l.State) {
 			continue
 		}
 		what := ui.Cell{Text: l.Type}
@@ -120,28 +141,24 @@ func linkRows(m Map, now time.Time, undeclared bool) (rows [][]ui.Cell) {
 	return rows
 }
 
-func num(n int64) ui.Cell { return ui.Num(strconv.FormatInt(n, 10)) }
+func besideRows(m Map) (rows [][]ui.Cell) {
+	for _, l := range m.part(beside).Links {
+		rows = append(rows, []ui.Cell{
+			ui.CellHTML(linkCell("/staff/estate/systems/"+l.From, l.FromName)),
+			ui.CellHTML(linkCell("/staff/estate/systems/"+l.To, l.ToName)),
+			ui.CellHTML(linkCell("/staff/flows/"+l.ID, l.Type)), {Text: l.Why},
+		})
+	}
+	return rows
+}
+
+func num(n int64) ui.Cell { return ui.Num(count(n)) }
 
 func seen(now, t time.Time) ui.Cell {
 	if t.IsZero() {
 		return ui.Cell{Text: "never"}
 	}
 	return ui.Cell{Text: Ago(now, t)}
-}
-
-func entryRows(es []journal.Entry) (rows [][]ui.Cell) {
-	for i := len(es) - 1; i >= 0; i-- { // newest first
-		e := es[i]
-		why := ""
-		for j, w := range e.Why {
-			if j > 0 {
-				why += ", "
-			}
-			why += w
-		}
-		rows = append(rows, []ui.Cell{num(e.N), ui.CellHTML(ui.Time(e.At)), {Text: e.Actor}, {Text: e.Verb}, {Text: string(e.About)}, {Text: string(e.Purpose)}, {Text: why}})
-	}
-	return rows
 }
 
 func pages(older, newer string) ui.PaginationOptions {
@@ -171,14 +188,21 @@ func heldRows(hs []PartnerHeld, now time.Time) (rows [][]ui.Cell) {
 			}
 			text += p
 		}
-		rows = append(rows, []ui.Cell{{Text: h.ID}, {Text: h.Type}, seen(now, h.At), {Text: text}})
+		rows = append(rows, []ui.Cell{ui.CellHTML(linkCell("/partner/records/"+h.ID, h.ID)), {Text: h.Type}, seen(now, h.At), {Text: text}})
 	}
 	return rows
 }
 
 func receivedRows(fs []PartnerFlow, now time.Time) (rows [][]ui.Cell) {
 	for _, f := range fs {
-		rows = append(rows, []ui.Cell{{Text: f.Name}, {Text: f.System}, {Text: f.Type}, {Text: f.Agreement}, num(f.Delivered), num(f.Waiting), seen(now, f.LastSeen)})
+		rows = append(rows, []ui.Cell{{Text: f.Type}, {Text: f.System}, {Text: f.Agreement}, num(f.Delivered), num(f.Waiting), seen(now, f.LastSeen)})
+	}
+	return rows
+}
+
+func latestRows(rs []PartnerRecord) (rows [][]ui.Cell) {
+	for _, r := range rs {
+		rows = append(rows, []ui.Cell{ui.CellHTML(linkCell("/partner/records/"+r.ID, r.ID)), {Text: r.Type}, ui.CellHTML(ui.Time(r.At))})
 	}
 	return rows
 }

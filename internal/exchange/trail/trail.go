@@ -53,6 +53,8 @@ type Teller struct {
 	Flows   Flows // nil: there are none
 	// Name is what pages call a definition, by kind and id; nil: its id.
 	Name func(kind, id string) string
+	// List is the names of all definitions of a kind by id, to choose from; may be nil.
+	List func(kind string) map[string]string
 	Zone *time.Location // of times on pages; nil for UTC
 }
 

@@ -16,6 +16,16 @@ type view struct {
 	typeName string
 	name     func(kind, id string) string
 	zone     *time.Location
+	staff    bool // links lead to the pages of staff
+}
+
+// listView is what the list of records shows.
+type listView struct {
+	Type           reeve.RecordType
+	Sender         string
+	Types, Senders []ui.SelectItem
+	Rows           [][]ui.Cell
+	Older, Wrong   string
 }
 
 func (v view) rows() []ui.SummaryRow {
@@ -27,6 +37,10 @@ func (v view) rows() []ui.SummaryRow {
 	}
 	link := func(key string, id reeve.RecordID) {
 		if id != "" {
+			if !v.staff {
+				rows = append(rows, ui.RowHTML(key, ownLink(id)))
+				return
+			}
 			rows = append(rows, ui.RowHTML(key, recordLink(id)))
 		}
 	}
@@ -34,11 +48,14 @@ func (v view) rows() []ui.SummaryRow {
 	link("Was held as", v.ReleasedFrom)
 	link("Went on as", v.ForwardedTo)
 	link("Waits for", v.WaitsFor)
-	if v.Status == "held" {
+	if v.Status == "held" && v.staff {
 		rows = append(rows, ui.RowHTML("Held", heldLink(v.ID)))
 	}
 	if len(v.Reasons) > 0 {
 		rows = append(rows, ui.Row("Why refused", strings.Join(v.Reasons, ", ")))
+	}
+	if !v.staff {
+		return rows
 	}
 	return append(rows, ui.RowHTML("Journal entries", entryLinks(v.Journal)))
 }
@@ -110,7 +127,7 @@ func problemText(p reeve.Problem) string {
 	if p.Path == "" {
 		return upper(p.Message)
 	}
-	return p.Path + " " + p.Message
+	return upper(ui.FieldText(p.Path)) + ": " + p.Message
 }
 
 func upper(s string) string {
@@ -124,10 +141,19 @@ func upper(s string) string {
 func (v view) terms(l flow.Leg) string {
 	s := v.name("Organisation", l.Organisation)
 	if l.Purpose != "" {
-		s += ", for " + string(l.Purpose)
+		s += ", for " + ui.Words(string(l.Purpose))
 	}
 	if l.Agreement != "" {
 		s += ", under \u201c" + v.name("Agreement", l.Agreement) + "\u201d"
 	}
 	return s
+}
+
+// fields are what is or may be given, in words.
+func fields(l flow.Leg) string {
+	words := make([]string, len(l.Fields))
+	for i, f := range l.Fields {
+		words[i] = ui.FieldText(f)
+	}
+	return strings.Join(words, " \u00b7 ")
 }

@@ -1,13 +1,16 @@
 package trail
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	reclog "github.com/reeve-civic/reeve/internal/kernel/log"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -19,7 +22,11 @@ const (
 	ActionStaff = "record.trail" // the same as pages, for staff
 )
 
-const pageSize = 50
+const (
+	pageSize   = 50
+	searchStep = 200   // records read at once when looking for some
+	maxSearch  = 10000 // records looked at for one page
+)
 
 // Mount adds the API and the pages of the trail.
 func (t *Teller) Mount(m *web.Mux) {
@@ -28,6 +35,7 @@ func (t *Teller) Mount(m *web.Mux) {
 	m.Handle("GET /v1/records/{id}", ActionRead, p.api)
 	m.Handle("GET /staff/records", ActionStaff, p.list)
 	m.Handle("GET /staff/records/{id}", ActionStaff, p.show)
+	m.Handle("GET /partner/records/{id}", ActionRead, p.own)
 }
 
 type pages struct {
@@ -71,9 +79,24 @@ func (p pages) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := view{Trail: out, typeName: p.name("RecordType", string(out.Type)), name: p.name, zone: p.zone()}
+	v := p.view(out)
+	v.staff = true
 	return p.m.Render(w, r, web.Page{Title: "Record " + string(out.ID), Active: "/staff/records",
 		Crumbs: []ui.Link{{Text: "Records", Href: "/staff/records"}}}, trailPage(v))
+}
+
+// own shows a sender the trail of a record of its own.
+func (p pages) own(w http.ResponseWriter, r *http.Request) error {
+	out, err := p.tell(r, ActionRead)
+	if err != nil {
+		return err
+	}
+	return p.m.Render(w, r, web.Page{Title: "Record " + string(out.ID), Active: "/partner/",
+		Crumbs: []ui.Link{{Text: "Your exchange", Href: "/partner/"}}}, trailPage(p.view(out)))
+}
+
+func (p pages) view(t Trail) view {
+	return view{Trail: t, typeName: p.name("RecordType", string(t.Type)), name: p.name, zone: p.zone()}
 }
 
 func (p pages) list(w http.ResponseWriter, r *http.Request) error {
@@ -93,32 +116,72 @@ func (p pages) list(w http.ResponseWriter, r *http.Request) error {
 			return web.Redirect(w, r, "/staff/records/"+url.PathEscape(id))
 		}
 	}
-	last, err := p.t.Log.Last(ctx)
+	v := listView{Type: reeve.RecordType(r.URL.Query().Get("type")), Sender: r.URL.Query().Get("sender"), Wrong: wrong, Types: p.choices("RecordType", "All types"), Senders: p.choices("Organisation", "Anybody")}
+	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
+	recs, older, err := p.latest(ctx, v.Type, v.Sender, before)
 	if err != nil {
 		return err
 	}
-	if before, err := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64); err == nil && before > 0 {
-		last = min(last, before-1)
-	}
-	from := max(0, last-pageSize)
-	recs, err := p.t.Log.Read(ctx, "", from, pageSize)
-	if err != nil {
-		return err
-	}
-	var rows [][]ui.Cell
-	for i := len(recs) - 1; i >= 0; i-- {
-		rec := recs[i]
-		if rec.N > last {
-			continue
-		}
-		rows = append(rows, []ui.Cell{ui.CellHTML(recordLink(rec.ID)), {Text: p.name("RecordType", string(rec.Type))},
+	for _, rec := range recs {
+		v.Rows = append(v.Rows, []ui.Cell{ui.CellHTML(recordLink(rec.ID)), {Text: p.name("RecordType", string(rec.Type))},
 			{Text: p.name("Organisation", rec.Sender)}, ui.CellHTML(ui.Time(rec.At.In(p.zone())))})
 	}
-	older := ""
-	if from > 0 {
-		older = "/staff/records?before=" + strconv.FormatInt(from+1, 10)
+	if older > 0 {
+		q := url.Values{"before": {strconv.FormatInt(older, 10)}}
+		if v.Type != "" {
+			q.Set("type", string(v.Type))
+		}
+		if v.Sender != "" {
+			q.Set("sender", v.Sender)
+		}
+		v.Older = "/staff/records?" + q.Encode()
 	}
-	return p.m.Render(w, r, web.Page{Title: "Records", Active: "/staff/records", Wide: true, Error: wrong != ""}, listPage(rows, older, wrong))
+	return p.m.Render(w, r, web.Page{Title: "Records", Active: "/staff/records", Wide: true, Error: wrong != ""}, listPage(v))
+}
+
+// latest reads the records before a number (0: the end), newest first, that are of
+// a type and sender ("" for any). Older is where the next page begins, 0 for
+// none. It gives up searching after maxSearch records, and the next page goes on.
+func (p pages) latest(ctx context.Context, t reeve.RecordType, sender string, before int64) (found []reclog.Record, older int64, err error) {
+	last, err := p.t.Log.Last(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	if before > 0 {
+		last = min(last, before-1)
+	}
+	for end := max(0, last-maxSearch); last > end; {
+		from := max(end, last-searchStep)
+		recs, err := p.t.Log.Read(ctx, t, from, searchStep)
+		if err != nil {
+			return nil, 0, err
+		}
+		for i := len(recs) - 1; i >= 0; i-- {
+			if rec := recs[i]; rec.N <= last && (sender == "" || rec.Sender == sender) {
+				if len(found) == pageSize {
+					return found, rec.N + 1, nil
+				}
+				found = append(found, rec)
+			}
+		}
+		last = from
+	}
+	if last > 0 {
+		older = last + 1
+	}
+	return found, older, nil
+}
+
+// choices are what a list can be narrowed to, by name.
+func (p pages) choices(kind, all string) []ui.SelectItem {
+	items := []ui.SelectItem{{Text: all}}
+	if p.t.List != nil {
+		for id, name := range p.t.List(kind) {
+			items = append(items, ui.SelectItem{Value: id, Text: name})
+		}
+	}
+	slices.SortStableFunc(items[1:], func(a, b ui.SelectItem) int { return strings.Compare(a.Text, b.Text) })
+	return items
 }
 
 func (p pages) name(kind, id string) string {

@@ -110,7 +110,7 @@ func layout(d layoutData, content templ.Component) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var7 = []any{"govuk-template__body", templ.KV("app-wide", d.Wide)}
+		var templ_7745c5c3_Var7 = []any{"govuk-template__body", templ.KV("app-wide", d.Wide), templ.KV("app-staff", d.Area == StaffArea)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var7...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

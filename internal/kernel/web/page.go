@@ -14,6 +14,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -228,6 +229,10 @@ func (m *Mux) errorPage(w *response, r *http.Request, a answer) {
 	case a.status == http.StatusForbidden:
 		e.Title = "You cannot see this page"
 		e.Help = "If you think you should be able to, ask whoever looks after this service."
+		if area := areaOf(r.URL.Path); strangerTo(area, Actor(r.Context()).Kind) {
+			e.Detail = map[string]string{StaffArea: "it is for our staff", Partners: "it is for organisations that exchange records with us"}[area]
+			e.Help, e.SignIn = "If you are one of them, sign in.", m.signIn[area]
+		}
 	case a.status == http.StatusUnauthorized:
 		e.Title = "You need to sign in"
 		e.SignIn = m.signIn[areaOf(r.URL.Path)]
@@ -244,6 +249,11 @@ func (m *Mux) errorPage(w *response, r *http.Request, a answer) {
 		m.o.Log.ErrorContext(context.WithoutCancel(r.Context()), "error page failed", "request", e.RequestID, "err", err)
 		http.Error(w, e.Title, a.status)
 	}
+}
+
+// strangerTo reports whether an area of the site is for others than this kind of actor.
+func strangerTo(area string, k reeve.ActorKind) bool {
+	return area == StaffArea && k != reeve.Staff || area == Partners && k != reeve.Partner
 }
 
 // errorText is what an error page says.

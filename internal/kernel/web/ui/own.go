@@ -3,7 +3,9 @@ package ui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/a-h/templ"
 
@@ -107,6 +109,33 @@ func TimeText(t time.Time) string { return t.Format("2 January 2006 at 3:04pm") 
 
 // DateText is a day in the style of GOV.UK: "2 January 2026".
 func DateText(t time.Time) string { return t.Format("2 January 2006") }
+
+// Words is an id of definitions in words: "council-tax-review" is "council tax review".
+func Words(id string) string {
+	return strings.TrimSpace(strings.NewReplacer("-", " ", "_", " ").Replace(id))
+}
+
+// FieldText is a JSON Pointer in words: "/deceased/dateOfBirth" is "deceased, date of birth".
+func FieldText(pointer string) string {
+	if strings.Trim(pointer, "/") == "" {
+		return "everything"
+	}
+	var b strings.Builder
+	for i, part := range strings.Split(strings.Trim(pointer, "/"), "/") {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		low := true
+		for _, r := range Words(strings.NewReplacer("~1", "/", "~0", "~").Replace(part)) {
+			if low && unicode.IsUpper(r) {
+				b.WriteByte(' ')
+			}
+			low = unicode.IsLower(r)
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}
 
 func classTone(c reeve.Class) string {
 	switch c {
