@@ -40,6 +40,8 @@ type Spec struct {
 	LawfulBasis    LawfulBasis    `json:"lawfulBasis" doc:"UK GDPR lawful basis, for personal data."`
 	Retention      Retention      `json:"retention" doc:"How long it is kept, and who says so."`
 	Master         string         `json:"master" def:"ref=System" doc:"The system that is right when two differ."`
+
+	schema *jsonschema.Schema // as Check compiled it, so that nobody need do it again
 }
 
 // Classification is the sensitivity of a record type.
@@ -91,6 +93,7 @@ func check(schemas *Schemas, c *def.Checker, o *def.Object) {
 		c.Problem("spec.schema", "%s", err)
 		return
 	}
+	spec.schema = t.schema
 	pointers := map[string]string{"spec.key": spec.Key}
 	for i, p := range spec.About {
 		pointers[pathIndex("spec.about", i)] = p

@@ -41,6 +41,9 @@ func (s *Schemas) Type(o *def.Object, file func(string) ([]byte, error)) (*Type,
 	if !ok {
 		return nil, fmt.Errorf("%s is not a RecordType", o.ID)
 	}
+	if spec.schema != nil {
+		return newType(o, spec, spec.schema), nil
+	}
 	sch, err := s.schema(path.Clean(spec.Schema), file)
 	if err != nil {
 		return nil, err
