@@ -133,7 +133,7 @@ func (j journalVerifyCmd) Run(ctx context.Context) error {
 	} else {
 		fmt.Println(r)
 	}
-	if err == nil && r.FirstBad >= 0 {
+	if err == nil && !r.OK() {
 		return errFailed
 	}
 	return err

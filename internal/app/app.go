@@ -197,7 +197,8 @@ func (a *App) Run(ctx context.Context, ln net.Listener) error {
 	for e := range errs {
 		err = errors.Join(err, e)
 	}
-	return err
+	_, e := a.k.Journal.Checkpoint(context.WithoutCancel(ctx)) // the last word about what was written
+	return errors.Join(err, e)
 }
 
 // work runs every worker in a loop of its own: woken by commits, and once a
