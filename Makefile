@@ -60,7 +60,8 @@ generate: ## Generate Go from templ files
 	@$(GO) run $(TEMPL) generate -path internal -log-level error
 
 bench: build ## Print tables of speed
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m $(BENCHFLAGS) ./internal/...
+	@REEVE_BENCH=1 REEVE_BIN=$(CURDIR)/bin/reeve $(GO) test -count 1 -run 'TestSpeed|TestCold' -timeout 60m $(BENCHFLAGS) ./tools/bench
+	$(GO) test -run '^$$' -bench . -timeout 60m $(BENCHFLAGS) ./internal/...
 
 screenshots: build ## Take docs/images/*.png from a demo that is started for it
 	@tools/needs test

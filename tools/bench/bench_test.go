@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -97,6 +98,36 @@ func TestSpeed(t *testing.T) {
 	}
 	fmt.Fprintf(&b, "\nstart to listening %s, idle memory %d MB, program %d MB\n", sqlite.began.Round(time.Millisecond), sqlite.idle>>20, info.Size()>>20)
 	fmt.Println(b.String())
+}
+
+// TestCold times a first `make run` on this machine: a fresh clone, nothing built
+// before, the downloads of Go modules and npm packages already in their caches.
+func TestCold(t *testing.T) {
+	if os.Getenv("REEVE_BENCH") != "1" {
+		t.Skip("make bench runs it")
+	}
+	root, err := rig.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	clone := filepath.Join(dir, "reeve")
+	if out, err := exec.Command("git", "clone", "-q", root, clone).CombinedOutput(); err != nil {
+		t.Skipf("it cannot be cloned: %s", out)
+	}
+	start := time.Now()
+	cmd := exec.CommandContext(t.Context(), "make", "build")
+	cmd.Dir = clone
+	cmd.Env = append(os.Environ(), "GOCACHE="+filepath.Join(dir, "cache"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r := &rig.Reeve{Bin: filepath.Join(clone, "bin", "reeve"), Data: filepath.Join(dir, "data")}
+	if err := r.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Kill()
+	fmt.Printf("cold make run: %s until the demo says that it is ready\n", time.Since(start).Round(time.Second))
 }
 
 func rate(n int, d time.Duration) float64 { return float64(n) / d.Seconds() }
