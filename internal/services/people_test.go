@@ -253,7 +253,7 @@ func TestNothingInTheClear(t *testing.T) {
 		h.post("/staff/cases/1/notes", url.Values{"text": {"Lives above the Xylophone Inn"}})
 		h.get("/staff/cases/1")
 		h.get("/staff/entitlements/1")
-		words := []string{"Zebedee", "Quillfeather", "1977-07-17", "QX7", "Marmalade", "Nevermore", "123456", "Peregrine", "QXX-2026", "Xylophone", "ida@example", "parent@example", "jo@ashcombe", "Okafor"}
+		words := []string{"Zebedee", "Quillfeather", "1977-07-17", "QX7 7QX", "qx77qx", "Marmalade", "Nevermore", "123456", "Peregrine", "QXX-2026", "Xylophone", "ida@example", "parent@example", "jo@ashcombe", "Okafor"}
 		es, err := h.k.Journal.Read(h.ctx, 0, 10_000)
 		if err != nil {
 			h.Fatal(err)
