@@ -43,7 +43,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 test: build ## Install what is needed (PostgreSQL, Chromium), check everything, run every test
 	@tools/needs test
 	@$(MAKE) --no-print-directory check
-	REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test -timeout 20m $(TESTFLAGS) ./...
+	REEVE_BIN=$(CURDIR)/bin/reeve REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test -timeout 20m $(TESTFLAGS) ./...
 
 check: assets ## Formatting, vet, staticcheck, generated code up to date (the architecture test is among the tests)
 	@bad=$$(find . -path ./node_modules -prune -o -path './.*' -prune -o -name '*.go' -print | xargs gofmt -l); \

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func TestDemo(t *testing.T) {
 	t.Run("a mistake is reversed once in every system that had it", d.reversal)
 	t.Run("615 patients are 124 notices and 491 refusals", d.hospital)
 	t.Run("13 applications arrive, 5 are held, corrected and arrive", d.planning)
+	t.Run("services write to those who should hear and to nobody else", d.services)
 	t.Run("nothing of a patient that nobody may have is anywhere", d.nowhere)
 	t.Run("a demo started again goes on", d.again)
 }
@@ -313,6 +315,73 @@ func (d *whole) planning(t *testing.T) {
 	if len(once) != 18 {
 		t.Errorf("%d different cases, want 18", len(once))
 	}
+}
+
+// services: 24 of the households have a living claimant. Half of them are enrolled,
+// a quarter is asked for its income, a quarter earns too much. Of a death the
+// informant hears, unless it is a child's: that is a person's task.
+func (d *whole) services(t *testing.T) {
+	ps, err := data.Patients()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := map[string]bool{} // address: whether it must have been written to
+	for i, a := range data.Awards(ps) {
+		switch {
+		case a.Claimant.Email == "household-old@example.org": // has died
+		case a.Household.Income == nil, *a.Household.Income < 10_000_00:
+			expected[a.Claimant.Email] = i > 0 // the child of the first dies while it is being done
+		}
+	}
+	children := 0
+	for _, row := range d.received(t, "sys-libraries") {
+		n, ok := strings.CutPrefix(number(row), "ASH-")
+		if !ok || ofThePast.MatchString("ASH-"+n) {
+			continue
+		}
+		if data.Age(fmt.Sprint(row["born"]), fmt.Sprint(row["died"])) < 18 {
+			children++
+			continue
+		}
+		expected["informant-"+fmt.Sprintf("%04d", atoi(t, n[len(n)-4:])-5000)+"@example.org"] = false
+	}
+	if children == 0 {
+		t.Error("no child among the fresh deaths")
+	}
+	to := map[string]int{}
+	d.until(t, "everybody written to", func() bool {
+		clear(to)
+		for _, m := range d.received(t, "sys-notify") {
+			to[fmt.Sprint(m["To"])]++
+		}
+		for address, must := range expected {
+			if must && to[address] == 0 {
+				return false
+			}
+		}
+		return to["informant-0001@example.org"] > 0
+	})
+	for address, times := range to {
+		_, ok := expected[address]
+		if late := strings.HasPrefix(address, "informant-"); times != 1 || !ok && !late {
+			t.Errorf("%s was written to %d times, expected: %v", address, times, ok)
+		}
+	}
+	if to["informant-0003@example.org"] > 0 {
+		t.Error("a routine message was sent about a child")
+	}
+	if !strings.Contains(d.page(t, "/staff/entitlements"), "income") {
+		t.Error("the page of entitlements does not say that an income is needed")
+	}
+}
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // page reads a page as the member of staff who is signed in.
