@@ -94,7 +94,7 @@ func (a *App) open(ctx context.Context) error {
 // openKernel opens the ground floor, each part on those before it.
 func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
 	c, k := a.config, a.k
-	k.DB, err = store.Open(ctx, store.Options{Path: c.databaseFile(), URL: c.Database, Now: c.Now, Log: c.Log})
+	k.DB, err = store.Open(ctx, store.Options{Path: c.databaseFile(), URL: c.Database, Alone: true, Now: c.Now, Log: c.Log})
 	if err != nil {
 		return err
 	}

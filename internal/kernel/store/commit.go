@@ -174,6 +174,9 @@ func (db *DB) beginGroup() (*group, error) {
 		how = "begin"
 	}
 	if err := db.writer.begin(ctx, how); err != nil {
+		if reeve.KindOf(err) == reeve.Conflict { // our connection broke, and another process is alone now
+			err = reeve.E(reeve.Transient, "store", "the database cannot take the change now: %w", err)
+		}
 		return nil, unavailable(err)
 	}
 	g := &group{db: db, c: db.writer}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5/stdlib" // also registers the "pgx" driver
 	_ "modernc.org/sqlite"           // registers the "sqlite" driver
+
+	"github.com/reeve-civic/reeve"
 )
 
 // openPools opens the pool of the one writer and that of the readers.
@@ -46,6 +48,7 @@ type conn struct {
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
 	first string // run on each new connection
+	alone bool   // it is of use only while no other such connection to the database is open
 }
 
 // maxStmts bounds the prepared statements of a connection; more than that are
@@ -66,6 +69,12 @@ func (c *conn) begin(ctx context.Context, how string) error {
 					return err
 				}
 			}
+			if c.alone {
+				if err := c.claim(ctx); err != nil {
+					c.close()
+					return err
+				}
+			}
 		}
 		_, err := c.exec(ctx, how)
 		if err == nil {
@@ -76,6 +85,18 @@ func (c *conn) begin(ctx context.Context, how string) error {
 			return err
 		}
 	}
+}
+
+// claim takes the lock that keeps the writers of other processes away. PostgreSQL
+// lets go of it when the connection ends, so whoever writes on it is alone, also
+// after it broke and another process was faster.
+func (c *conn) claim(ctx context.Context) error {
+	var got bool
+	err := c.c.QueryRowContext(ctx, `select pg_try_advisory_lock(727665766, hashtext(coalesce(current_schema()::text, '')))`).Scan(&got)
+	if err == nil && !got {
+		err = reeve.E(reeve.Conflict, "store.Open", "the PostgreSQL database is in use by another process: only one may serve it; stop it, or use another database")
+	}
+	return err
 }
 
 // commit makes the transaction durable. PostgreSQL answers ROLLBACK, and no

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reeve-civic/reeve"
 )
@@ -18,7 +19,7 @@ func (db *DB) bootstrap(ctx context.Context) error {
 	if db.pg {
 		how = "begin"
 	}
-	if err := db.writer.begin(ctx, how); err != nil {
+	if err := db.beginAlone(ctx, how); err != nil {
 		return err
 	}
 	tx := &Tx{Ctx: ctx, Now: db.Now(), g: &group{db: db, c: db.writer}}
@@ -50,6 +51,28 @@ func (db *DB) bootstrap(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// takeOver is how long Open waits for the lock of a process that has just died:
+// the server needs a moment to notice.
+const takeOver = 3 * time.Second
+
+func (db *DB) beginAlone(ctx context.Context, how string) error {
+	over := time.NewTimer(takeOver)
+	defer over.Stop()
+	for {
+		err := db.writer.begin(ctx, how)
+		if !db.writer.alone || reeve.KindOf(err) != reeve.Conflict {
+			return err
+		}
+		select {
+		case <-over.C:
+			return err
+		case <-ctx.Done():
+			return err
+		case <-time.After(takeOver / 30):
+		}
+	}
 }
 
 // ddl fills in the words in which the two databases differ: {{blob}} is the type

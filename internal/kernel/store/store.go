@@ -40,6 +40,7 @@ type Options struct {
 	Path     string           // SQLite file; made when missing
 	URL      string           // postgres://...; wins over Path
 	ReadOnly bool             // views only: takes no lock and may open a database that another process serves
+	Alone    bool             // PostgreSQL: no other process that says so may write here meanwhile; SQLite is always alone
 	Now      func() time.Time // the clock; required
 	Log      *slog.Logger     // nil for none
 	OnFsync  func()           // called after each wait for the disk of a commit group
@@ -91,7 +92,8 @@ type Stats struct {
 }
 
 // Open opens the database and makes its own tables. On SQLite a second process
-// on the same file is refused with an error of kind Conflict.
+// on the same file is refused with an error of kind Conflict; so it is on
+// PostgreSQL where both are Alone.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Now == nil {
 		return nil, errors.New("store: no clock")
@@ -129,7 +131,9 @@ func (db *DB) open(ctx context.Context) error {
 	db.writer = &conn{pool: db.write, pg: db.pg}
 	if db.pg {
 		// A process that hangs must not keep the head row from the others for ever.
-		db.writer.first = "set idle_in_transaction_session_timeout = '60s'"
+		// Nor may a connection that is gone keep the lock of a process that is Alone.
+		db.writer.first = "set idle_in_transaction_session_timeout = '60s'; set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3"
+		db.writer.alone = db.o.Alone && !db.o.ReadOnly
 	}
 	if db.o.ReadOnly {
 		err = db.View(ctx, func(tx *Tx) error {
@@ -138,6 +142,9 @@ func (db *DB) open(ctx context.Context) error {
 		})
 	} else {
 		err = db.bootstrap(ctx)
+		if reeve.KindOf(err) == reeve.Conflict {
+			return err
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("store: opening %s: %w", db.name(), err)

@@ -207,6 +207,39 @@ func TestSavepoint(t *testing.T) {
 	})
 }
 
+// A transaction that the database has ended by itself is over for everybody in it,
+// also for a function that keeps the error to itself: nothing runs outside it.
+func TestALostTransactionIsLost(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		table(t, db)
+		err := db.Update(t.Context(), func(tx *store.Tx) error {
+			if _, err := put(tx, "before"); err != nil {
+				return err
+			}
+			err := tx.Savepoint(func() error {
+				if _, err := tx.Exec("rollback"); err != nil { // as SQLite does on a full disk
+					return err
+				}
+				return errors.New("full")
+			})
+			if !store.Lost(err) {
+				t.Errorf("not told as lost: %v", err)
+			}
+			_, _ = put(tx, "outside") // what a function does that looks after each item by itself
+			return nil
+		})
+		if err == nil {
+			t.Error("no error")
+		}
+		if got := items(t, db); len(got) > 0 {
+			t.Errorf("kept: %q", got)
+		}
+		if err := db.Update(t.Context(), func(tx *store.Tx) error { _, err := put(tx, "after"); return err }); err != nil || len(items(t, db)) != 1 {
+			t.Errorf("after it: %v, %q", err, items(t, db))
+		}
+	})
+}
+
 // A statement error that a function keeps to itself would be undone in silence by
 // PostgreSQL's commit.
 func TestASwallowedStatementErrorIsAnError(t *testing.T) {
@@ -372,6 +405,46 @@ func TestTwoProcessesOnPostgres(t *testing.T) {
 	wg.Wait()
 	if got := items(t, dbs[0]); len(got) != 40 || got[39] != "40 x" {
 		t.Errorf("got %d: %q", len(got), got)
+	}
+}
+
+// Of two processes that must be alone on a PostgreSQL database the second does not
+// start; it may when the first has ended, and the first then writes no more.
+func TestAloneOnPostgres(t *testing.T) {
+	o := store.Options{URL: storetest.Postgres(t), Now: time.Now, Alone: true}
+	a, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if b, err := store.Open(t.Context(), o); reeve.KindOf(err) != reeve.Conflict {
+		b.Close()
+		t.Fatalf("a second one: %v", err)
+	}
+	if err := a.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`select pg_terminate_backend(pg_backend_pid())`)
+		return err
+	}); err == nil {
+		t.Fatal("its connection did not break")
+	}
+	b, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := a.Update(t.Context(), func(*store.Tx) error { return nil }); reeve.KindOf(err) != reeve.Transient {
+		t.Errorf("the first still writes: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if err = a.Update(t.Context(), func(*store.Tx) error { return nil }); err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("the first does not come back: %v", err)
 	}
 }
 

@@ -44,6 +44,7 @@ type group struct {
 	buffers []named // in the order in which they were first used
 	open    *Rows   // a result that is still being read
 	failed  error   // a statement failed and nothing has been rolled back since
+	lost    error   // the transaction is gone: SQLite would run what follows outside any
 	depth   int
 	weight  int
 }
@@ -164,6 +165,8 @@ func (tx *Tx) ready() error {
 	switch {
 	case tx.done:
 		return errDone
+	case tx.g.lost != nil:
+		return tx.g.lost
 	case tx.g.open != nil:
 		return tx.note(errors.New("store: a statement before the rows of the last query were closed"))
 	}
@@ -285,11 +288,15 @@ func (tx *Tx) Savepoint(fn func() error) error {
 	}
 	undo()
 	g.failed = nil
-	if _, rerr := tx.Exec("rollback to " + name); rerr != nil {
-		return &brokenError{errors.Join(err, rerr)}
+	_, rerr := tx.Exec("rollback to " + name)
+	if rerr == nil {
+		_, rerr = tx.Exec("release " + name)
 	}
-	if _, rerr := tx.Exec("release " + name); rerr != nil {
-		return &brokenError{errors.Join(err, rerr)}
+	if rerr != nil {
+		if g.lost == nil { // also for callers that keep the error to themselves
+			g.lost = &brokenError{errors.Join(err, rerr)}
+		}
+		return g.lost
 	}
 	return err
 }
@@ -321,6 +328,9 @@ func (g *group) mark() (undo func()) {
 
 // unreported is the error of a statement that a function kept to itself.
 func (g *group) unreported() error {
+	if g.lost != nil {
+		return g.lost
+	}
 	if g.failed == nil {
 		return nil
 	}
