@@ -24,6 +24,7 @@ import (
 	reclog "github.com/reeve-civic/reeve/internal/kernel/log"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
+	"github.com/reeve-civic/reeve/internal/kernel/store/storetest"
 	"github.com/reeve-civic/reeve/tools/rig"
 )
 
@@ -47,6 +48,26 @@ func TestDemo(t *testing.T) {
 	t.Run("services write to those who should hear and to nobody else", d.services)
 	t.Run("nothing of a patient that nobody may have is anywhere", d.nowhere)
 	t.Run("a demo started again goes on", d.again)
+}
+
+// TestDemoOnPostgres counts the same on the other database.
+func TestDemoOnPostgres(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and runs the real program")
+	}
+	url := storetest.Postgres(t)
+	bin, err := rig.Build(t.Context(), "./cmd/reeve", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &whole{T: t, r: &rig.Reeve{Bin: bin, Data: filepath.Join(t.TempDir(), "demo"), Database: url, Args: []string{"--every", "200ms"}}}
+	d.start()
+	defer d.r.Kill()
+	t.Run("deaths", d.deaths)
+	t.Run("reversal", d.reversal)
+	t.Run("hospital", d.hospital)
+	t.Run("planning", d.planning)
+	t.Run("again", d.again)
 }
 
 type whole struct {
