@@ -16,6 +16,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/exchange/once"
+	"github.com/reeve-civic/reeve/internal/exchange/openapi"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/exchange/trail"
 	"github.com/reeve-civic/reeve/internal/kernel"
@@ -74,6 +75,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), List: lists(k), Zone: k.Zone}
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
+	(&openapi.Publisher{Defs: k.Defs, Body: k.Body, BaseURL: k.BaseURL}).Mount(k.Web)
 	x.Trail.Mount(k.Web)
 	x.Flows.Mount(k.Web)
 	k.Worker("intake", x.Intake.Step)
