@@ -21,9 +21,7 @@ func (c checkCmd) Run() error {
 	}
 	summary, problems := app.Check(os.DirFS(c.Dir))
 	if c.JSON {
-		enc := json.NewEncoder(os.Stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{"ok": len(problems) == 0, "problems": problems, "kinds": summary}); err != nil {
+		if err := printJSON(map[string]any{"ok": len(problems) == 0, "problems": append([]app.Problem{}, problems...), "kinds": summary}); err != nil {
 			return err
 		}
 	} else {

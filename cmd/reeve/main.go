@@ -40,7 +40,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	k := kong.Parse(&c, kong.Name("reeve"), kong.Description("What is declared is what is enforced, and what flows is what is drawn."), kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	k := kong.Parse(&c, kong.Name("reeve"), kong.Description("What is declared is what is enforced, and what flows is what is drawn."), kong.ShortUsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
 	switch err := k.Run(); {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, errFailed):

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -100,4 +104,43 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// copyDefinitions puts the definitions of the first example and of the demo into
+// a script's folder, beside what the script puts there.
+func copyDefinitions(e *testscript.Env) error {
+	if err := os.CopyFS(e.Getenv("DEMO"), demo.Body()); err != nil {
+		return err
+	}
+	return os.CopyFS(e.Getenv("DEFS"), os.DirFS("../../examples/first"))
+}
+
+func matches(re, text string) bool { return regexp.MustCompile(re).MatchString(text) }
+
+// eventually asks until there is no error, for up to half a minute.
+func eventually(ask func() error) (err error) {
+	for range 300 {
+		if err = ask(); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+func fetch(url, token string) (int, string, error) {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -146,8 +147,11 @@ type backupCmd struct {
 
 func (b backupCmd) Run(ctx context.Context) error {
 	f, err := os.OpenFile(b.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is there already: a backup is never written over another file", b.File)
+	case err != nil:
+		return fmt.Errorf("the backup cannot be written: %w", err)
 	}
 	if err := b.operate(ctx, "backup", struct{}{}, f); err != nil {
 		return errors.Join(err, f.Close(), os.Remove(b.File))

@@ -24,7 +24,7 @@ func (s sendCmd) Run(ctx context.Context) error {
 	if s.File != "-" {
 		f, err := os.Open(s.File)
 		if err != nil {
-			return err
+			return fmt.Errorf("the records cannot be read: %w", err)
 		}
 		defer f.Close()
 		in = f

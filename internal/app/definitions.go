@@ -22,6 +22,9 @@ func registry() *def.Registry {
 	return def.NewRegistry(slices.Concat(estate.Kinds(), exchange.Kinds(), services.Kinds())...)
 }
 
+// Problem is a mistake in definitions, and where it stands.
+type Problem = def.Problem
+
 // Kinds are the names of all kinds of definition.
 func Kinds() (names []string) {
 	for _, k := range registry().Kinds() {
@@ -31,7 +34,13 @@ func Kinds() (names []string) {
 }
 
 // Schema is the JSON Schema of a kind, for editors.
-func Schema(kind string) ([]byte, error) { return def.Schema(registry(), kind) }
+func Schema(kind string) ([]byte, error) {
+	b, err := def.Schema(registry(), kind)
+	if reeve.KindOf(err) == reeve.NotFound {
+		err = reeve.E(reeve.NotFound, "app.Schema", "%s. The kinds are %s", reeve.Message(err), strings.Join(Kinds(), ", "))
+	}
+	return b, err
+}
 
 // Reference is the reference of all kinds in Markdown.
 func Reference() string { return string(def.Docs(registry())) }

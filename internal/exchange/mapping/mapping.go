@@ -118,7 +118,7 @@ func (e *Environment) Compile(src string) (*Map, error) {
 var linePrefix = regexp.MustCompile(`^line \d+ char \d+: `)
 
 func parseMessage(s string) string {
-	s = linePrefix.ReplaceAllString(s, "")
+	s = strings.TrimRight(strings.Join(strings.Fields(linePrefix.ReplaceAllString(s, "")), " "), " :")
 	if strings.Contains(s, "unrecognised function") || strings.Contains(s, "unrecognised method") {
 		s += " (a map may not call it: only functions of the record alone are allowed)"
 	}

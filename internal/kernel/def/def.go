@@ -231,9 +231,10 @@ func (o *Object) find(path string) (n *yamldoc.Node, whole bool) {
 
 // Problem is something wrong with the definitions.
 type Problem struct {
-	File      string
-	Line, Col int // from 1; 0 if it is about the whole file or folder
-	Message   string
+	File    string `json:"file"`
+	Line    int    `json:"line"` // from 1; 0 if it is about the whole file or folder
+	Col     int    `json:"col"`
+	Message string `json:"message"`
 }
 
 // String is "file:line:col: message".

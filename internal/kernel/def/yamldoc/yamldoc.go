@@ -113,15 +113,17 @@ func (n *Node) Plain() any {
 
 // At is the place in source of the rune with this offset in n's text. Line breaks
 // and indentation may have been folded away, so it counts what is not white space.
+// The end of the text is behind its last rune.
 func (n *Node) At(source []string, offset int) (line, col int) {
-	want := 0
-	for i, r := range []rune(n.Text) {
-		if i >= offset {
-			break
-		}
-		if !unicode.IsSpace(r) {
+	want, past := 0, 0
+	text := []rune(n.Text)
+	for i, r := range text {
+		if i < offset && !unicode.IsSpace(r) {
 			want++
 		}
+	}
+	if offset >= len(text) && want > 0 { // just behind the last one, not where the next thing begins
+		want, past = want-1, 1
 	}
 	last := [2]int{n.Line, n.Col}
 	for l := n.Line; l <= len(source); l++ {
@@ -136,7 +138,7 @@ func (n *Node) At(source []string, offset int) (line, col int) {
 			}
 			last = [2]int{l, c + 1}
 			if want == 0 {
-				return l, c + 1
+				return l, c + 1 + past
 			}
 			want--
 			if n.style == '"' && runes[c] == '\\' || n.style == '\'' && runes[c] == '\'' {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/reeve-civic/reeve/tools/rig"
+)
+
+// TestScripts runs the program as a person does: each txtar file in
+// testdata/script is a folder and the commands typed in it. $DEFS is a copy of
+// the first example's definitions, $DEMO of the demo's, $DATA a data folder.
+//
+//	house [FLAG...]   run `reeve serve` on $DEFS and $DATA; its address is $URL
+//	stop              ask it to end, and wait
+//	hup               tell it to take up changed definitions
+//	logged REGEXP     wait until what it logged matches
+//	fetch PATH [TOK]  the answer to a GET is stdout, its status the first line
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_STORIES") != "",
+		Setup: func(e *testscript.Env) error {
+			dir, err := os.MkdirTemp("", "rv") // short: the operator's socket lives in it
+			if err != nil {
+				return err
+			}
+			bin, err := filepath.Abs(program(t))
+			if err != nil {
+				return err
+			}
+			defs, data := filepath.Join(e.WorkDir, "defs"), filepath.Join(dir, "d")
+			e.Setenv("DEFS", defs)
+			e.Setenv("DATA", data)
+			e.Setenv("DEMO", filepath.Join(e.WorkDir, "demo"))
+			s := &script{r: &rig.Reeve{Bin: bin, Data: data, Definitions: defs, Env: map[string]string{"LIBRARY_FOLDER": "file://" + filepath.Join(e.WorkDir, "library")}}}
+			e.Values["script"] = s
+			e.Defer(func() {
+				s.r.Stop()
+				os.RemoveAll(dir)
+			})
+			return copyDefinitions(e)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"house": scriptCmd((*script).house), "stop": scriptCmd((*script).stop), "hup": scriptCmd((*script).hup),
+			"logged": scriptCmd((*script).logged), "fetch": scriptCmd((*script).fetch),
+		},
+	})
+}
+
+type script struct{ r *rig.Reeve }
+
+func scriptCmd(fn func(*script, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		err := fn(ts.Value("script").(*script), ts, args)
+		switch {
+		case err != nil && neg:
+			fmt.Fprintln(ts.Stderr(), err)
+		case err != nil:
+			ts.Fatalf("%v", err)
+		case neg:
+			ts.Fatalf("went well, and should not have")
+		}
+	}
+}
+
+func (s *script) house(ts *testscript.TestScript, args []string) error {
+	s.r.Args = args
+	err := s.r.Start(context.Background())
+	ts.Setenv("URL", s.r.URL)
+	return err
+}
+
+func (s *script) stop(*testscript.TestScript, []string) error { s.r.Stop(); return nil }
+
+func (s *script) hup(*testscript.TestScript, []string) error {
+	return syscall.Kill(s.r.PID(), syscall.SIGHUP)
+}
+
+func (s *script) logged(ts *testscript.TestScript, args []string) error {
+	return eventually(func() error {
+		if log := s.r.Logs(); !matches(args[0], log) {
+			return fmt.Errorf("%q is not in the log:\n%s", args[0], log)
+		}
+		return nil
+	})
+}
+
+func (s *script) fetch(ts *testscript.TestScript, args []string) error {
+	status, body, err := fetch(s.r.URL+args[0], strings.Join(args[1:], ""))
+	fmt.Fprintf(ts.Stdout(), "%d\n%s", status, body)
+	return err
+}
