@@ -211,6 +211,22 @@ func (r *Reeve) Memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
+// CPU is the processor's time that the running program has used.
+func (r *Reeve) CPU() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("rig.CPU: %w", err)
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])) // after the name: state is the first
+	if len(f) < 13 {
+		return 0, errors.New("rig.CPU: the kernel says nothing")
+	}
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on Linux
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * tick, nil
+}
+
 // tail keeps the last megabyte of what is written to it.
 type tail struct {
 	mu sync.Mutex
