@@ -274,8 +274,9 @@ type run struct {
 	result *Result
 	header once.Hash
 
-	records   int64 // found so far
-	flying    atomic.Int64
+	records   int64         // found so far
+	flying    atomic.Int64  // batches between dispatch and commit
+	landed    chan struct{} // a batch was committed
 	batch     *batch
 	order     chan *batch
 	malformed atomic.Int64
@@ -301,7 +302,7 @@ func (r *run) read() error {
 	stop := make(chan struct{})
 	go pump(r.call.Body, chunks, free, bodyErr)
 
-	r.order = make(chan *batch, 2)
+	r.order, r.landed = make(chan *batch, 2), make(chan struct{}, 1)
 	committed := make(chan error, 1)
 	go func() {
 		var failed error
@@ -315,6 +316,10 @@ func (r *run) read() error {
 				close(stop)
 			}
 			r.flying.Add(-1)
+			select {
+			case r.landed <- struct{}{}:
+			default:
+			}
 		}
 		committed <- failed
 	}()
@@ -366,7 +371,11 @@ func (r *run) chunks(in <-chan []byte) func(yield func([]byte) bool) {
 				if r.flying.Load() == 0 {
 					r.dispatch()
 				}
-				c, ok = <-in
+				select {
+				case c, ok = <-in:
+				case <-r.landed: // look again: it may have been the last under way
+					continue
+				}
 			}
 			if !ok || !yield(c) {
 				return
