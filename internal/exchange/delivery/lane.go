@@ -271,6 +271,7 @@ func (d *Desk) load(ctx context.Context, l *Line, have []*pack) ([]*pack, error)
 		loaded[p.id] = p
 	}
 	var blocks map[string]block
+	var aside map[string]int64
 	var packs []*pack
 	err := d.o.DB.View(ctx, func(tx *store.Tx) error {
 		owed, err := owedPacks(tx, l.Flow, l.Interface, Ahead)
@@ -287,19 +288,28 @@ func (d *Desk) load(ctx context.Context, l *Line, have []*pack) ([]*pack, error)
 			}
 			packs = append(packs, p)
 		}
-		if l.Ordered {
-			blocks, err = readBlocks(tx, l.Flow)
+		if !l.Ordered {
+			return nil
+		}
+		if blocks, err = readBlocks(tx, l.Flow); err == nil {
+			aside, err = firstBehind(tx, l.Flow)
 		}
 		return err
 	})
-	if err != nil || len(blocks) == 0 {
+	if err != nil || len(blocks) == 0 && len(aside) == 0 {
 		return packs, err
 	}
 	var set []ref
 	for _, p := range packs {
 		for i := range p.items {
 			it := &p.items[i]
-			if b, ok := blocks[d.hash(it.Key)]; ok && it.Key != "" && p.states[i].State == Waiting && b.n < it.N {
+			if it.Key == "" || p.states[i].State != Waiting {
+				continue
+			}
+			h := d.hash(it.Key)
+			b, blocked := blocks[h]
+			n, waits := aside[h] // an earlier one stands aside and is prepared anew: it goes first
+			if blocked && b.n < it.N || waits && n < it.N {
 				set = append(set, ref{p, i})
 			}
 		}
@@ -393,6 +403,8 @@ func (d *Desk) round(ctx context.Context, ln *lane, s *sink, packs []*pack) (did
 
 func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, rs []ref) (int, bool, error) {
 	unknown := map[int]bool{} // begun before, with an end that is not known
+	begin, cancel := context.WithTimeout(ctx, freshness)
+	defer cancel()
 	if s.repeat() == "none" || s.repeat() == "lookup" {
 		for i, r := range rs {
 			unknown[i] = r.state().State == Trying
@@ -402,34 +414,36 @@ func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, r
 		}
 	}
 	results := make([]connector.Result, len(rs))
-	failed := map[string]bool{} // keys of which one could not be looked up
+	failed := map[string]bool{} // keys of which one is not to be sent in this round
+	absent := false
 	var items []connector.Item
 	var at []int
 	for i, r := range rs {
 		it := connItem(r)
-		switch {
-		case it.Key != "" && failed[it.Key] && s.line.Ordered:
-			continue
-		case unknown[i]:
+		skip := it.Key != "" && failed[it.Key] && s.line.Ordered
+		if unknown[i] && !skip && begin.Err() == nil {
 			has, err := s.http.Lookup(ctx, it)
 			if err != nil {
 				failed[it.Key] = true
 				results[i] = connector.Result{Outcome: connector.Unclear, Message: err.Error()}
 				continue
 			}
-			if has {
+			if unknown[i] = false; has {
 				results[i] = connector.Result{Outcome: connector.Delivered}
 				continue
 			}
+			if skip = s.line.Ordered; skip { // the next round knows what stands before it
+				failed[it.Key], absent = true, true
+			}
 		}
-		items, at = append(items, it), append(at, i)
+		if !skip && !unknown[i] {
+			items, at = append(items, it), append(at, i)
+		}
 	}
-	begin, cancel := context.WithTimeout(ctx, freshness)
-	defer cancel()
 	for i, r := range to.Send(begin, items) {
 		results[at[i]] = r
 	}
-	return d.outcomes(ctx, ln, s, rs, results)
+	return d.outcomes(ctx, ln, s, rs, results, unknown, absent)
 }
 
 func connItem(r ref) connector.Item {
@@ -452,8 +466,10 @@ func (d *Desk) attempting(ctx context.Context, s *sink, rs []ref) error {
 	})
 }
 
-// outcomes settles what a call said of its items.
-func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, results []connector.Result) (did int, more bool, err error) {
+// outcomes settles what a call said of its items. Of those that are unknown, by
+// index, it was not found out what became of them; with again, another round is
+// worth while though nothing was sent.
+func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, results []connector.Result, unknown map[int]bool, again bool) (did int, more bool, err error) {
 	var delivered, failed int
 	var after time.Duration
 	why := ""
@@ -470,6 +486,9 @@ func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, result
 	}
 	err = d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
 		for i, r := range rs {
+			if unknown[i] && results[i].Outcome == connector.Untried {
+				continue // it is asked about first
+			}
 			if err := c.outcome(tx, s, r, results[i], delivered > 0); err != nil {
 				return err
 			}
@@ -497,7 +516,7 @@ func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, result
 		}
 		return delivered, false, nil
 	}
-	return delivered, false, nil // nothing was tried: ctx ended
+	return delivered, again && ctx.Err() == nil, nil // nothing was tried
 }
 
 // hand gives items to a part of this program, in the transaction that settles them.
@@ -511,6 +530,16 @@ func (d *Desk) hand(ctx context.Context, ln *lane, s *sink, packs []*pack) (int,
 		if ln.failed[r.item().N] != ln.failed[rs[0].item().N] {
 			rs = rs[:i] // what fails alone is not mixed with what may be well
 			break
+		}
+	}
+	if s.line.Ordered { // it may refuse the first of a key: the second is not in the same call
+		seen := map[string]bool{}
+		for i, r := range rs {
+			if k := r.item().Key; k != "" && seen[k] {
+				rs = rs[:i]
+				break
+			}
+			seen[r.item().Key] = true
 		}
 	}
 	ds := make([]reeve.Delivered, len(rs))
@@ -672,10 +701,8 @@ func (c *change) outcome(tx *store.Tx, s *sink, r ref, res connector.Result, oth
 	case connector.Refused:
 		return c.refused(tx, r, res.Message)
 	case connector.Untried:
-		if repeat == "none" {
-			c.set(r, Waiting)
-		}
-		return nil // lookup: it stays Trying, and is asked about first
+		c.set(r, Waiting)
+		return nil
 	case connector.Unclear:
 		if repeat == "none" {
 			return c.unsure(tx, r, res.Message)

@@ -232,6 +232,25 @@ func behindHashes(tx *store.Tx, flow string) (map[string]bool, error) {
 	return m, rows.Err()
 }
 
+// firstBehind is, by key, the number of the first record that stands aside.
+func firstBehind(tx *store.Tx, flow string) (map[string]int64, error) {
+	rows, err := tx.Query(`select keyhash, min(n) from delivery_behind where flow = ? group by keyhash`, flow)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	m := map[string]int64{}
+	for rows.Next() {
+		var h string
+		var n int64
+		if err := rows.Scan(&h, &n); err != nil {
+			return nil, err
+		}
+		m[h] = n
+	}
+	return m, rows.Err()
+}
+
 func insertBehind(tx *store.Tx, flow, hash string, n int64, rec reeve.RecordID) error {
 	_, err := tx.Exec(`insert into delivery_behind (flow, n, record, keyhash) values (?,?,?,?) on conflict do nothing`, flow, n, string(rec), hash)
 	return err

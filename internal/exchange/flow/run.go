@@ -146,7 +146,7 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 	var free []int64
 	var recs []reclog.Record
 	var owed int
-	stopped := ""
+	stopped, later := "", false
 	if ok, reason := set.agreements.Live(f.Agreement, r.o.Now()); !ok {
 		stopped = reason
 	}
@@ -163,6 +163,11 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		}
 		if free, err = r.o.Desk.Free(tx, f.ID, batch/2); err != nil {
 			return err
+		}
+		// What stood aside is sent on after all that is under way of its key: when
+		// nothing is, nothing later can overtake it.
+		if later = f.Type.Strict && len(free) > 0 && owed > 0; later {
+			return nil
 		}
 		for _, n := range free {
 			rec, err := r.o.Log.GetTx(tx, n)
@@ -186,7 +191,7 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		}
 	}
 	switch {
-	case stopped != "" || owed >= delivery.Ahead:
+	case stopped != "" || owed >= delivery.Ahead || later:
 		return 0, nil
 	case len(recs) == 0:
 		w.passed = max(w.passed, head)
