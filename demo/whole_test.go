@@ -485,6 +485,11 @@ func (d *whole) nowhere(t *testing.T) {
 	d.sealed(t, hay)
 	d.start()
 	d.crawl(t, hay)
+	for _, system := range []string{"sys-council-tax", "sys-electoral-register", "sys-libraries"} {
+		if bytes.Contains(hay["what "+system+" received"], []byte("informant")) {
+			t.Errorf("%s was told who registered a death: no agreement with it names that", system)
+		}
+	}
 	numbers, words := secrets(t)
 	for where, b := range hay {
 		for _, m := range likeNumbers.FindAll(b, -1) {
