@@ -22,6 +22,7 @@ import (
 //	stop              ask it to end, and wait
 //	hup               tell it to take up changed definitions
 //	logged REGEXP     wait until what it logged matches
+//	retry ARG...      run `reeve ARG...` until it succeeds
 //	fetch PATH [TOK]  the answer to a GET is stdout, its status the first line
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"house": scriptCmd((*script).house), "stop": scriptCmd((*script).stop), "hup": scriptCmd((*script).hup),
-			"logged": scriptCmd((*script).logged), "fetch": scriptCmd((*script).fetch),
+			"logged": scriptCmd((*script).logged), "retry": scriptCmd((*script).retry), "fetch": scriptCmd((*script).fetch),
 		},
 	})
 }
@@ -92,6 +93,10 @@ func (s *script) logged(ts *testscript.TestScript, args []string) error {
 		}
 		return nil
 	})
+}
+
+func (s *script) retry(ts *testscript.TestScript, args []string) error {
+	return eventually(func() error { return ts.Exec(s.r.Bin, args...) })
 }
 
 func (s *script) fetch(ts *testscript.TestScript, args []string) error {

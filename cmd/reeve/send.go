@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 
 	"github.com/reeve-civic/reeve/client"
@@ -48,6 +50,13 @@ func (s sendCmd) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	var unreachable *url.Error
+	if errors.As(err, &unreachable) && unreachable.Op == "parse" {
+		return fmt.Errorf("%q is not the address of a server: write https://reeve.example.gov.uk", s.To)
+	}
+	if errors.As(err, &unreachable) {
+		return fmt.Errorf("nobody answers at %s: %w", s.To, unreachable.Err)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -47,11 +48,25 @@ func Operate(ctx context.Context, c Config) (*Operator, error) {
 	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
 		return nil, reeve.E(reeve.NotFound, "app.Operate", "there is no data folder %s: give the one that the program uses with --data", c.Data)
 	}
+	if has, err := c.hasDatabase(); err != nil || has || c.Database != "" {
+		if err != nil {
+			return nil, err
+		}
+		c.Defs = noFolder{} // the set in force stays: a command changes no definitions
+	}
+	c.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	a, err := Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	return &Operator{close: a.Close, do: inProcess(a.operator())}, nil
+}
+
+// noFolder is a folder of definitions that is not there.
+type noFolder struct{}
+
+func (noFolder) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // inProcess asks h without a connection; the answer streams.

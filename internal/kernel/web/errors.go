@@ -104,6 +104,10 @@ func (m *Mux) fail(x *exchange, w *response, r *http.Request) (abort bool) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		err = reeve.E(reeve.Invalid, "web.gone", "the connection was closed before there was an answer")
 	}
+	var e *reeve.Error
+	if errors.As(err, &e) && e.Kind == reeve.Unauthenticated && e.Op == opDecide && r.Header.Get("Authorization") != "" {
+		err = reeve.E(reeve.Unauthenticated, opDecide, "the token that was given is not known here")
+	}
 	a := explain(err)
 	if a.status >= 500 {
 		m.o.Log.ErrorContext(r.Context(), "request failed", "request", x.id, "route", x.route, "err", err)

@@ -162,6 +162,8 @@ func (m *Mux) Authenticate(fn func(r *http.Request) (actor reeve.Actor, ok bool,
 	m.auth = append(m.auth, fn)
 }
 
+const opDecide = "web.Decide"
+
 // Decide asks the policy about what a handler has found out. The actor is the
 // one in ctx unless req names one. The error is Unauthenticated where signing in
 // may help and Forbidden otherwise, with the policy's reasons.
@@ -181,7 +183,7 @@ func (m *Mux) Decide(ctx context.Context, req policy.Request) error {
 	if req.Actor.Kind == reeve.Anyone {
 		kind = reeve.Unauthenticated
 	}
-	return reeve.E(kind, "web.Decide", "%s", why)
+	return reeve.E(kind, opDecide, "%s", why)
 }
 
 // ServeHTTP runs the pipeline.
