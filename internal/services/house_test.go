@@ -41,6 +41,7 @@ type house struct {
 	id     *identity.Identity
 	s      *services.Services
 	fake   *notifysim.Server
+	hear   func() // called as Notify is asked to send something
 	logged *bytes.Buffer
 	n      int64
 	cookie *http.Cookie
@@ -105,7 +106,12 @@ func (h *house) open(db *store.DB, clock func() time.Time) {
 	h.id, err = identity.Open(h.ctx, h.k, identity.Config{})
 	ok(err)
 	h.fake = notifysim.New(clock)
-	fake := httptest.NewServer(h.fake)
+	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.hear != nil && r.Method == http.MethodPost {
+			h.hear()
+		}
+		h.fake.ServeHTTP(w, r)
+	}))
 	h.Cleanup(fake.Close)
 	h.s, err = services.Open(h.ctx, h.k, services.Asks{
 		People: h.id.People, Staff: h.id.Staff, Callback: "call me back",

@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -239,4 +240,35 @@ func TestFake(t *testing.T) {
 			t.Errorf("key %q: %v", key, err)
 		}
 	}
+}
+
+// TestDeathWhileOthersAreSent: a message is looked at when its own turn comes, not
+// when that of others before it did. Until then it is not taken for begun.
+func TestDeathWhileOthersAreSent(t *testing.T) {
+	each(t, func(h *house) {
+		var of reeve.PersonID
+		h.update(func(tx *store.Tx) (err error) {
+			of, _, err = h.id.People.Find(tx, []byte(`{"name":{"given":"Ann","family":"Miller"},"dateOfBirth":"1950-03-04"}`), "org-x")
+			return err
+		})
+		h.queue("first")
+		h.update(func(tx *store.Tx) error {
+			_, err := h.s.Messages.Queue(tx, notify.Order{Templates: []string{"tpl-bereavement"}, Email: "ida@example.org", Of: of, About: "life-event/2", Once: "second",
+				Fields: map[string]string{"name": "Ann", "contact name": "Ida"}})
+			return err
+		})
+		h.hear = func() {
+			h.hear = nil
+			h.want("begun", h.rows(`select count(*) from message where state = 'sending'`), "1")
+			h.update(func(tx *store.Tx) error {
+				_, err := h.s.Messages.CancelFor(tx, []reeve.PersonID{of}, "the person has died")
+				return errors.Join(h.id.People.SetStanding(tx, of, "dead", "2026-11-01"), err)
+			})
+		}
+		h.settle()
+		h.states("accepted ", "cancelled the person has died")
+		if n := len(h.fake.Sent()); n != 1 {
+			h.Errorf("%d were sent", n)
+		}
+	})
 }

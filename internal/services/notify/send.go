@@ -67,41 +67,39 @@ func (d *Desk) Step(ctx context.Context) (did int, err error) {
 	return sent + asked + erased, err
 }
 
+// sendDue claims and sends one message after the other: those that wait behind a
+// slow one can still be cancelled, and are not taken for begun if the program dies.
 func (d *Desk) sendDue(ctx context.Context) (did int, err error) {
-	any := false
-	err = d.o.DB.View(ctx, func(tx *store.Tx) error {
-		ms, err := due(tx, 1)
-		any = len(ms) > 0
-		return err
-	})
-	if err != nil || !any {
-		return 0, err
-	}
-	var mine []Message
-	err = d.o.DB.Update(ctx, func(tx *store.Tx) error {
-		mine, did = nil, 0
-		ms, err := due(tx, atOnce)
-		if err != nil {
+	for ; did < atOnce && ctx.Err() == nil; did++ {
+		some := false
+		err := d.o.DB.View(ctx, func(tx *store.Tx) error {
+			ms, err := due(tx, 1)
+			some = len(ms) > 0
 			return err
+		})
+		if err != nil || !some {
+			return did, err
 		}
-		for _, m := range ms {
-			did++
-			ok, err := d.claim(tx, &m)
-			if err != nil {
+		var mine *Message
+		err = d.o.DB.Update(ctx, func(tx *store.Tx) error {
+			mine = nil
+			ms, err := due(tx, 1)
+			if err != nil || len(ms) == 0 {
 				return err
 			}
+			ok, err := d.claim(tx, &ms[0])
 			if ok {
-				mine = append(mine, m)
+				mine = &ms[0]
 			}
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, m := range mine {
-		if err := d.attempt(ctx, m); err != nil {
+			return err
+		})
+		if err != nil {
 			return did, err
+		}
+		if mine != nil {
+			if err := d.attempt(ctx, *mine); err != nil {
+				return did, err
+			}
 		}
 	}
 	return did, nil
@@ -243,6 +241,9 @@ func (d *Desk) accepted(ctx context.Context, m Message, remote string) error {
 
 func (d *Desk) refused(ctx context.Context, m Message, reason string) error {
 	return d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if now, err := get(tx, m.ID); err != nil || now.Done() { // a call-back knew more
+			return err
+		}
 		m.State, m.Reason = TechnicalFailure, reason
 		return d.settle(tx, m, tx.Now, "failed to send message")
 	})
@@ -254,6 +255,9 @@ func (d *Desk) later(ctx context.Context, m Message, f *Failure) error {
 	}
 	wait := min(time.Second<<min(m.Tries, 12), time.Hour)
 	return d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if now, err := get(tx, m.ID); err != nil || now.Done() { // a call-back knew more
+			return err
+		}
 		m.State, m.Reason, m.unclear = Queued, "tried and will be tried again: "+f.Reason, f.Unclear
 		if m.unclear {
 			m.State = Sending // it may be on its way: nobody may cancel it as if it were not
