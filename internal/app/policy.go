@@ -17,7 +17,7 @@ func rules() []policy.Rule {
 	return slices.Concat([]policy.Rule{
 		{Name: "public", Actions: []string{"public.*", "ops.health", "ops.metrics"}, Kinds: everybody,
 			Doc: "Everybody may see the front page and whether the program is well."},
-		{Name: "own-exchange", Actions: []string{"record.*", "submission.read", "partner.*"}, Kinds: partners, Own: true, Max: reeve.Restricted,
+		{Name: "own-exchange", Actions: []string{"record.send", "record.read", "submission.read", "partner.*"}, Kinds: partners, Own: true, Max: reeve.Restricted,
 			Doc: "A partner may send under its agreements, and follow what it sent."},
 		{Name: "staff-home", Actions: []string{"staff.home", "estate.*", "flow.read"}, Kinds: staff, Max: reeve.Internal,
 			Doc: "All staff see the map, the estate and how the flows stand."},

@@ -238,6 +238,21 @@ func partOf(s *def.Set, org, party string) bool {
 	return false
 }
 
+// sendersOf are the organisations whose records begin at a system of org: org,
+// what it is a part of, and its own parts. It is nil where org is not known.
+func sendersOf(s *def.Set, org string) map[string]bool {
+	if org == "" {
+		return nil
+	}
+	of := map[string]bool{org: true}
+	for _, o := range s.Objects() {
+		if o.Kind == "Organisation" && (partOf(s, org, o.ID) || partOf(s, o.ID, org)) {
+			of[o.ID] = true
+		}
+	}
+	return of
+}
+
 // ourselves reports whether org is the body or a part of it, which may pass on
 // what it was told.
 func ourselves(s *def.Set, org string) bool {
@@ -288,13 +303,14 @@ type Flow struct {
 	Purpose   reeve.Purpose
 	Fields    []string // names of all fields that the agreement lets it see
 
-	terms  []*agreement.Term
-	start  start
-	filter *rules.Program
-	mapper *mapping.Map
-	iface  *iface.Spec
-	ifaces []string // former ids of the interface
-	why    []string // what entries of the journal say of each disclosure
+	senders map[string]bool // organisations whose records it carries; nil: the system at its beginning has none
+	terms   []*agreement.Term
+	start   start
+	filter  *rules.Program
+	mapper  *mapping.Map
+	iface   *iface.Spec
+	ifaces  []string // former ids of the interface
+	why     []string // what entries of the journal say of each disclosure
 }
 
 // End is one end of a flow.
@@ -349,6 +365,7 @@ func Compile(s *def.Set, types *contract.Set, agreements *agreement.Set, zone *t
 func compile(s *def.Set, o def.Of[Spec], types *contract.Set, agreements *agreement.Set, env *rules.Env, maps *mapping.Environment) (*Flow, error) {
 	f := &Flow{ID: o.ID, Name: o.Name, Formerly: o.Formerly, Spec: o.Spec, Purpose: reeve.Purpose(o.Spec.Purpose),
 		From: endOf(s, o.Spec.From), To: endOf(s, o.Spec.To)}
+	f.senders = sendersOf(s, f.From.Organisation)
 	var ok bool
 	if f.Type, ok = types.Type(reeve.RecordType(o.Spec.Record)); !ok {
 		return nil, fmt.Errorf("there is no record type %s", o.Spec.Record)

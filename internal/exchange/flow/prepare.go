@@ -29,6 +29,7 @@ const (
 	Outside                  // the agreement's own condition leaves it out
 	Earlier                  // accepted before the day on which the flow starts
 	Parked                   // it could not be filtered, mapped or checked
+	Elsewhere                // another organisation told it than the one that the flow begins at
 )
 
 // result of preparing one record.
@@ -75,6 +76,9 @@ func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.
 	}()
 	if f.start.day != nil && def.DateOf(rec.At.In(s.zone)).Before(*f.start.day) {
 		return result{decision: Earlier}
+	}
+	if f.senders != nil && !f.senders[rec.Sender] {
+		return result{decision: Elsewhere}
 	}
 	term, no := f.term(ctx, rec)
 	if term == nil {

@@ -362,7 +362,7 @@ func (b *passing) all(recs []reclog.Record, results []result, packs []*delivery.
 		switch d := results[i].decision; d {
 		case Sent:
 			continue
-		case Filtered, Outside, Earlier:
+		case Filtered, Outside, Earlier, Elsewhere:
 			b.cur.filtered++
 			if !b.again {
 				by[d] = append(by[d], recs[i].N)

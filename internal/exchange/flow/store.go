@@ -62,7 +62,7 @@ func renameFlow(tx *store.Tx, old, flow string) error {
 // insertDecisions keeps which records of a batch went nowhere, and why.
 func insertDecisions(tx *store.Tx, flow string, first, last int64, by map[Decision][]int64) error {
 	var bits []byte
-	for d := Filtered; d <= Parked; d++ {
+	for d := Filtered; d <= Elsewhere; d++ {
 		bits = append(bits, delivery.EncodeNumbers(by[d])...)
 	}
 	_, err := tx.Exec(`insert into flow_decision (flow, last, first, at, bits) values (?,?,?,?,?)`, flow, last, first, tx.Now, bits)
@@ -81,7 +81,7 @@ func findDecision(tx *store.Tx, flow string, n int64) (d Decision, at time.Time,
 	if err != nil || first > n {
 		return 0, at, false, err
 	}
-	for d = Filtered; d <= Parked; d++ {
+	for d = Filtered; d <= Elsewhere; d++ {
 		var ns []int64
 		if ns, bits, err = delivery.DecodeNumbers(bits); err != nil {
 			return 0, at, false, err

@@ -131,6 +131,8 @@ func (l *Leg) decided(d Decision, at time.Time) {
 		l.Why = "the agreement leaves it out"
 	case Earlier:
 		l.Why = "it was accepted before the day on which this flow starts"
+	case Elsewhere:
+		l.Why = "this flow carries what another organisation tells"
 	case Parked:
 		l.State, l.Why = "parked", "it could not be put into the receiver's shape; a person looks at it"
 	}
