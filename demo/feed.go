@@ -17,6 +17,7 @@ const (
 	typePatient     = "rec-fhir-patient.v1"
 	typeAward       = "rec-benefit-award.v1"
 	typeApplication = "rec-planning-application.v1"
+	typeMove        = "rec-address-change.v1"
 )
 
 // Sender sends records of one type for a partner and returns the status of each,
@@ -109,8 +110,8 @@ func (f *Feed) Step(ctx context.Context) (did bool, err error) {
 type Tally map[string]map[string]int
 
 // History sends everything of the past: the registrations of deaths, the
-// hospital's patients, the awards, and the planning applications with five broken
-// copies.
+// hospital's patients, the awards, a few moves for which nobody has declared a flow
+// yet, and the planning applications with five broken copies.
 func (f *Feed) History(ctx context.Context) (Tally, error) {
 	tally := Tally{}
 	send := func(partner, recordType string, records []json.RawMessage) error {
@@ -137,6 +138,9 @@ func (f *Feed) History(ctx context.Context) (Tally, error) {
 		return nil, err
 	}
 	if err := send("org-benefits", typeAward, bodies(data.Awards(f.patients), data.Award.JSON)); err != nil {
+		return nil, err
+	}
+	if err := send("org-benefits", typeMove, data.Moves()); err != nil {
 		return nil, err
 	}
 	whole, err := data.Applications()

@@ -22,7 +22,7 @@ func Partners() []Partner {
 	return []Partner{
 		{"org-register-office", []string{typeDeath}},
 		{"org-hospital-trust", []string{typePatient}},
-		{"org-benefits", []string{typeAward}},
+		{"org-benefits", []string{typeAward, typeMove}},
 		{"org-planning-portal", []string{typeApplication}},
 	}
 }
