@@ -198,20 +198,21 @@ func (x *Index) Find(tx *store.Tx, b *Batch, h Hash) (Seen, bool, error) {
 	if b == nil {
 		b = &Batch{hashes: []Hash{h}}
 	}
-	if err := x.renew(tx, b); err != nil {
-		return Seen{}, false, err
-	}
 	buf, err := x.buffer(tx)
 	if err != nil {
 		return Seen{}, false, err
 	}
 	s, ok := buf.now[h]
 	if !ok {
+		// First in memory, then in the index: what moves does so in this direction.
 		x.mu.Lock()
 		s, ok = x.tail[h]
 		x.mu.Unlock()
 	}
 	if !ok {
+		if err := x.renew(tx, b); err != nil {
+			return Seen{}, false, err
+		}
 		s, ok = b.found[h]
 	}
 	if ok && s.Header && tx.Now.Sub(s.At) > Window {
