@@ -36,7 +36,6 @@ func (db *DB) bootstrap(ctx context.Context) error {
 			ddl text not null, at bigint not null, unique (owner, name))`,
 		`create table if not exists store_epoch (epoch bigint primary key, at bigint not null, record bigint not null,
 			entry bigint not null, event bigint not null)`,
-		`create table if not exists store_lease (name text primary key, holder text not null, fence bigint not null, until bigint not null)`,
 	} {
 		_, err := tx.Exec(db.ddl(q))
 		errs = append(errs, err)

@@ -541,37 +541,6 @@ func TestMigrate(t *testing.T) {
 	})
 }
 
-func TestLease(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	storetest.EachClock(t, func() time.Time { return now }, func(t *testing.T, db *store.DB) {
-		start := now
-		defer func() { now = start }()
-		take := func(who string) (l store.Lease, err error) {
-			err = db.Update(t.Context(), func(tx *store.Tx) error { l, err = tx.TakeLease("flows", who, time.Minute); return err })
-			return l, err
-		}
-		a, err := take("a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := take("b"); reeve.KindOf(err) != reeve.Conflict {
-			t.Errorf("b took a's lease: %v", err)
-		}
-		now = now.Add(2 * time.Minute)
-		b, err := take("b")
-		if err != nil || b.Fence != a.Fence+1 {
-			t.Errorf("b after the end of a's lease: %+v, %v", b, err)
-		}
-		err = db.Update(t.Context(), func(tx *store.Tx) error { return tx.CheckLease(a) })
-		if reeve.KindOf(err) != reeve.Conflict {
-			t.Errorf("a's old lease: %v", err)
-		}
-		if err = db.Update(t.Context(), func(tx *store.Tx) error { return tx.CheckLease(b) }); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestCommitted(t *testing.T) {
 	db := storetest.Open(t, nil)
 	ch := db.Committed()
