@@ -15,6 +15,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,6 +101,9 @@ func codec() (*zstd.Encoder, *zstd.Decoder, error) {
 	return enc, dec, err
 }
 
+// usualEntry is about how many bytes an entry has.
+const usualEntry = 320
+
 // Append adds entries in the transaction that makes them true, and returns the
 // number of the first; the others follow it. The entries are neither kept nor
 // changed. They can be read after the commit.
@@ -108,6 +112,7 @@ func (j *Journal) Append(tx *store.Tx, es ...Entry) (first int64, err error) {
 	first = h.Entry
 	p := tx.Buffer(buffer).(*pending)
 	was := len(p.data)
+	p.data = slices.Grow(p.data, len(es)*usualEntry)
 	for i := range es {
 		e := es[i]
 		if e.Actor == "" || e.Verb == "" {
