@@ -140,7 +140,7 @@ func (m Map) dot(now time.Time) string {
 		for _, n := range byOrg[org] {
 			name := lines(wrap(n.Name, 24))
 			if n.Interfaces != "" {
-				name += `<BR/><FONT POINT-SIZE="10" COLOR="#484949">` + lines(wrap(n.Interfaces, 28)) + `</FONT>`
+				name += `<BR/><FONT POINT-SIZE="3"> </FONT><BR/><FONT POINT-SIZE="10" COLOR="#484949">` + lines(wrap(n.Interfaces, 28)) + `</FONT>`
 			}
 			fmt.Fprintf(&b, "  %s [label=<%s>, class=\"system\", URL=%s];\n", quote(n.ID), name, quote("/staff/estate/systems/"+n.ID))
 		}
@@ -169,7 +169,7 @@ func (m Map) dot(now time.Time) string {
 func (l Link) label(now time.Time) string {
 	s := lines(wrap(l.Type, 26))
 	if l.State == Beside {
-		return s + `<BR/><FONT COLOR="#484949">` + html.EscapeString(l.Why) + `</FONT>`
+		return s + `<BR/><FONT COLOR="#484949">` + html.EscapeString(l.Why) + `</FONT>` + gap
 	}
 	how := "sent"
 	if l.State == Undeclared {
@@ -188,10 +188,13 @@ func (l Link) label(now time.Time) string {
 	case l.State == Silent:
 		s += `<BR/><FONT COLOR="#484949">silent, last ` + Ago(now, l.LastSeen) + `</FONT>`
 	default:
-		s += `<BR/><FONT COLOR="#484949">last ` + Ago(now, l.LastSeen) + `</FONT>`
+		s += `<BR/><FONT COLOR="#484949">` + Ago(now, l.LastSeen) + `</FONT>`
 	}
-	return s
+	return s + gap
 }
+
+// gap keeps a label off its line.
+const gap = `<BR/><FONT POINT-SIZE="5"> </FONT>`
 
 // lines escapes text for a label of graphviz.
 func lines(s string) string {
@@ -280,5 +283,5 @@ func tidy(svg string) string {
 	return `<svg class="reeve-map" xmlns="http://www.w3.org/2000/svg" viewBox="` + html.EscapeString(box[1]) + `"` + width + ` role="group" aria-label="Map of systems and flows; the table below says the same">` + svg
 }
 
-// pointsToPixels turns graphviz's points into CSS pixels.
-const pointsToPixels = 4.0 / 3
+// pointsToPixels turns graphviz's points into CSS pixels, so that its small print reads like a page's.
+const pointsToPixels = 1.6

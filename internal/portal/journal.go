@@ -31,6 +31,12 @@ func (p *Portal) line(e journal.Entry) line {
 		l.Did = word
 	}
 	l.About, l.Href = p.about(string(e.About))
+	if kind, _, _ := strings.Cut(string(e.About), "/"); kind != "" { // "opened case" "case 9"
+		l.Did = strings.TrimSuffix(l.Did, " "+ui.Words(kind))
+	}
+	if word, ok := received[e.Verb]; ok && strings.HasPrefix(e.Actor, "token/") {
+		l.Did = word
+	}
 	if e.Purpose != "" {
 		l.More = append(l.More, "For "+ui.Words(string(e.Purpose))+".")
 	}
@@ -59,6 +65,9 @@ var verbs = map[string]string{
 	"resuming":   "resumed",
 }
 
+// received are words for what became of what a partner sent.
+var received = map[string]string{"accepted": "sent, and we accepted,", "refused": "sent, and we refused,", "held": "sent, and we held,"}
+
 // actors are words for parts of the program that act by themselves.
 var actors = map[string]string{
 	"notify": "Messages", "lifeevent": "Life events", "casework": "Cases", "enrolment": "Enrolment", "eligibility": "Entitlements",
@@ -75,7 +84,7 @@ func (p *Portal) who(id string) string {
 	case "staff":
 		return "Member of staff " + rest
 	case "token":
-		return "A partner’s token, " + rest
+		return "A partner (token " + rest + ")"
 	case "flow":
 		return "The flow \u201c" + p.asks.Name(rest) + "\u201d"
 	}

@@ -1101,7 +1101,7 @@ func systemsTable(rows []*Row) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = textOr(row.Spec.Owner).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = textOr(post(row.Spec.Owner)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -17,8 +17,8 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	}
 	rows := []ui.SummaryRow{
 		text("Belongs to", row.Organisation),
-		text("Owner", s.Owner),
-		text("Deputy", s.Deputy),
+		text("Owner", post(s.Owner)),
+		text("Deputy", post(s.Deputy)),
 		ui.RowHTML("What it does", capabilityLinks(r.CapabilitiesOf(row.ID))),
 		text("Runs in", hosting),
 	}

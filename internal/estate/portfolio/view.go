@@ -32,6 +32,23 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// post is a post in words: "post-revenues-manager" is "Revenues manager". A name
+// that is written out stays as it is.
+func post(id string) string {
+	rest, ok := strings.CutPrefix(id, "post-")
+	if !ok || rest == "" {
+		return id
+	}
+	words := strings.Fields(ui.Words(rest))
+	for i, w := range words {
+		if len(w) <= 3 && !strings.Contains(" and of for the ", " "+w+" ") { // gis, it, hr
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	text := strings.Join(words, " ")
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
 // word puts a value of a vocabulary into words.
 func word(v string) string {
 	switch v {

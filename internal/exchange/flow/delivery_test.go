@@ -361,6 +361,24 @@ func TestFileOnce(t *testing.T) {
 	})
 }
 
+// A map that makes no row of one record parks that one, and not the whole file.
+func TestOneRecordSpoilsNoFile(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		dir := t.TempDir()
+		r.env["TAX"] = "file://" + dir
+		r.use("none", toTax("style: file\naddress: env:TAX\nformat: csv\ncolumns: [registration]", "map: a.blobl"),
+			map[string]string{"a.blobl": `root = if this.registration == "R2" { [1] } else { this }`})
+		recs := r.accept(death(1), death(2), death(3))
+		r.settleOver()
+		if got := lines(t, dir); !slices.Equal(got, []string{"registration", "R1", "R3"}) {
+			t.Errorf("%q", got)
+		}
+		if len(r.parked) != 1 || r.parked[0].record != recs[1].ID {
+			t.Errorf("parked: %+v", r.parked)
+		}
+	})
+}
+
 type receiver struct {
 	got  []reeve.Delivered
 	fail func(d reeve.Delivered) string // "" takes it, "err" fails, else a problem

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"runtime"
@@ -24,12 +25,12 @@ type Decision uint8
 
 // The decisions.
 const (
-	Sent     Decision = iota // frozen and handed to delivery
-	Filtered                 // the filter, or the map, says that it is not for them
-	Outside                  // the agreement's own condition leaves it out
-	Earlier                  // accepted before the day on which the flow starts
-	Parked                   // it could not be filtered, mapped or checked
-	Elsewhere                // another organisation told it than the one that the flow begins at
+	Sent      Decision = iota // frozen and handed to delivery
+	Filtered                  // the filter, or the map, says that it is not for them
+	Outside                   // the agreement's own condition leaves it out
+	Earlier                   // accepted before the day on which the flow starts
+	Parked                    // it could not be filtered, mapped or checked
+	Elsewhere                 // another organisation told it than the one that the flow begins at
 )
 
 // result of preparing one record.
@@ -111,6 +112,9 @@ func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.
 		if err != nil {
 			return parked("map", reeve.Message(err))
 		}
+	}
+	if len(f.iface.Columns) > 0 && !bytes.HasPrefix(body, []byte("{")) { // it would fail the whole file
+		return parked("map", "the map made no object of it, which a row of a CSV file is made of")
 	}
 	if f.Target != nil {
 		if _, problems := f.Target.Check(body); len(problems) > 0 {

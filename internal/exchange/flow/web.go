@@ -230,7 +230,7 @@ func drawnRows(stats []Stat) (rows [][]ui.Cell) {
 			how = "by hand"
 		}
 		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)},
-			{Text: or(s.To.SystemName, s.To.Interface)}, {Text: string(s.Purpose)}, {Text: how}})
+			{Text: or(s.To.SystemName, s.To.Interface)}, {Text: ui.Words(string(s.Purpose))}, {Text: how}})
 	}
 	return rows
 }
@@ -240,7 +240,7 @@ func listRows(stats []Stat, now time.Time) (rows [][]ui.Cell) {
 		text, tone := s.state()
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)}, {Text: or(s.To.SystemName, s.To.Interface)},
-			{Text: string(s.Purpose)}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), {Text: ago(now, s.LastSeen)},
+			{Text: ui.Words(string(s.Purpose))}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), {Text: ago(now, s.LastSeen)},
 			ui.CellHTML(ui.Status(text, tone)),
 		})
 	}
@@ -267,9 +267,9 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 	}
 	rows = append(rows,
 		ui.RowHTML("From", end(s.From)), ui.RowHTML("To", end(s.To)),
-		ui.Row("Agreement", s.Agreement), ui.Row("Purpose", string(s.Purpose)))
+		ui.Row("Agreement", agreementName(s, f)), ui.Row("Purpose", ui.Words(string(s.Purpose))))
 	if f != nil {
-		rows = append(rows, ui.Row("Until", f.Agreement.Ends.String()), ui.RowHTML("What they may see", fieldList(names(f.Fields))))
+		rows = append(rows, ui.Row("Until", ui.DateText(f.Agreement.Ends.Time(time.UTC))), ui.RowHTML("What they may see", fieldList(names(f.Fields))))
 		if f.Spec.Filter != "" {
 			rows = append(rows, ui.RowHTML("Only records where", ui.Code("Filter", f.Spec.Filter)))
 		}
@@ -284,6 +284,14 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ago(now, s.LastSeen)))
 	}
 	return rows
+}
+
+// agreementName is what people call the agreement of a flow.
+func agreementName(s Stat, f *Flow) string {
+	if f != nil && f.Agreement != nil && f.Agreement.Name != "" {
+		return f.Agreement.Name
+	}
+	return s.Agreement
 }
 
 // more is what is known of an end besides its system.

@@ -216,7 +216,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.route = "GET /assets/{name}"
 		return
 	}
-	if r.Header.Get("Authorization") == "" { // a browser cannot be made to send this header from another site
+	if !bearer(r) { // a browser cannot be made to send this header from another site
 		if err := m.cross.Check(r); err != nil {
 			x.err = reeve.E(reeve.Forbidden, "web.cross", "the request came from another site")
 			return
@@ -296,7 +296,7 @@ func (m *Mux) headers(h http.Header, x *exchange) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	if m.o.Secure {
+	if m.o.Secure || x.secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 }

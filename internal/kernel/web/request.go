@@ -90,6 +90,13 @@ func plainID(id string) bool {
 	return id != "" && len(id) <= 64
 }
 
+// bearer reports whether the request has a bearer token. Other credentials in the
+// Authorization header are sent by browsers by themselves, also from other sites.
+func bearer(r *http.Request) bool {
+	scheme, _, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return ok && strings.EqualFold(scheme, "Bearer")
+}
+
 func methodName(s string) string {
 	switch s {
 	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":

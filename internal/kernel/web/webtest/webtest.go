@@ -108,6 +108,7 @@ type Visit struct {
 	Cookies  []*http.Cookie // who sees it
 	Width    int            // CSS pixels; 0 is Desk
 	NoScript bool           // with scripts switched off
+	Quick    bool           // no picture; both widths in one visit, from Width to Desk
 }
 
 // Violation is something axe found.
@@ -125,6 +126,7 @@ type View struct {
 	Status     int64
 	Console    []string // errors: scripts, the content security policy, missing files
 	Overflow   int      // CSS pixels by which the page is wider than the screen
+	Wider      int      // the same at Desk, of a quick visit
 	Violations []Violation
 	PNG        []byte
 }
@@ -166,12 +168,17 @@ func (c *Chrome) Look(v Visit) (View, error) {
 	if resp != nil {
 		view.Status = resp.Status
 	}
-	metrics, err := chromedp.Call(ctx, page.GetLayoutMetrics, cdp.Empty{})
-	if err != nil {
+	if view.Overflow, err = overflow(ctx, v.Width); err != nil {
 		return view, err
 	}
-	view.Overflow = max(0, int(metrics.CSSContentSize.Width)-v.Width)
-	if view.PNG, err = chromedp.Run(ctx, chromedp.FullScreenshot(100)); err != nil {
+	if v.Quick {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(Desk, 900)); err != nil {
+			return view, err
+		}
+		if view.Wider, err = overflow(ctx, Desk); err != nil {
+			return view, err
+		}
+	} else if view.PNG, err = chromedp.Run(ctx, chromedp.FullScreenshot(100)); err != nil {
 		return view, err
 	}
 	if !v.NoScript {
@@ -180,6 +187,15 @@ func (c *Chrome) Look(v Visit) (View, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	return view, err
+}
+
+// overflow is by how many CSS pixels the page is wider than a screen of width.
+func overflow(ctx context.Context, width int) (int, error) {
+	m, err := chromedp.Call(ctx, page.GetLayoutMetrics, cdp.Empty{})
+	if err != nil {
+		return 0, err
+	}
+	return max(0, int(m.CSSContentSize.Width)-width), nil
 }
 
 // prepare sets the visit's cookies and switches scripts off.
@@ -272,6 +288,34 @@ func (c *Chrome) Check(t testing.TB, name string, v Visit, want int64) {
 			}
 		}
 	}
+}
+
+// Glance looks at a page once, on a phone and then on a desk, and returns what is
+// wrong with it: for tests of many pages. It may run in several goroutines.
+func (c *Chrome) Glance(v Visit, want int64) (wrong []string) {
+	v.Width, v.Quick = Phone, true
+	view, err := c.Look(v)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if view.Status != want {
+		wrong = append(wrong, fmt.Sprintf("status %d, want %d", view.Status, want))
+	}
+	if view.Overflow > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d px wider than a phone", view.Overflow))
+	}
+	if view.Wider > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d px wider than a desk", view.Wider))
+	}
+	for _, line := range view.Console {
+		if want < 400 || !strings.Contains(line, "Failed to load resource") {
+			wrong = append(wrong, "console: "+line)
+		}
+	}
+	for _, violation := range view.Violations {
+		wrong = append(wrong, violation.String())
+	}
+	return wrong
 }
 
 // Axe returns what axe finds on a page.
