@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,6 +66,11 @@ func (a *App) open(ctx context.Context) error {
 	master, err := c.master()
 	if err != nil {
 		return err
+	}
+	if c.TLS.Certificate != "" {
+		if _, err := (&certificate{cert: c.TLS.Certificate, key: c.TLS.Key}).get(nil); err != nil {
+			return reeve.E(reeve.Invalid, "app.Open", "the certificate cannot be used: %w", err)
+		}
 	}
 	zone, err := time.LoadLocation(c.TimeZone)
 	if err != nil {
@@ -120,7 +126,7 @@ func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	o := web.Options{Policy: k.Policy, Log: c.Log, Now: c.Now, TrustedProxies: proxies, Secure: c.TLS.Certificate != "", Body: c.Body, Zone: k.Zone, Observe: a.metrics.request}
+	o := web.Options{Policy: k.Policy, Log: c.Log, Now: c.Now, TrustedProxies: proxies, Secure: c.TLS.Certificate != "" || strings.HasPrefix(k.BaseURL, "https://"), Body: c.Body, Zone: k.Zone, Observe: a.metrics.request}
 	if c.Demo {
 		o.Demo = "This is a demonstration. The people are made up."
 	}

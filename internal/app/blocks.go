@@ -56,7 +56,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	for name, r := range b.services.Receivers() {
 		receivers[name] = r
 	}
-	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers}); err != nil {
+	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	if b.estate, err = estate.Open(ctx, k, estate.Asks{Interfaces: interfacesOf{a}, Flows: flowsOf{a}}); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -34,7 +35,9 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) error {
 // the numbers hold no personal data, but say what a body runs.
 func (a *App) showMetrics(w http.ResponseWriter, r *http.Request) error {
 	ip := web.ClientIP(r.Context())
-	ok := ip.IsLoopback()
+	// With this header it came through a proxy on this machine that nobody named in
+	// trusted_proxies: anybody may be behind it.
+	ok := ip.IsLoopback() && r.Header.Get("X-Forwarded-For") == ""
 	if nets, err := a.config.proxies(); err == nil {
 		for _, n := range nets {
 			ok = ok || n.Contains(ip)
@@ -44,6 +47,22 @@ func (a *App) showMetrics(w http.ResponseWriter, r *http.Request) error {
 		return reeve.E(reeve.Forbidden, "app.metrics", "metrics are given to this machine and to the networks in trusted_proxies only")
 	}
 	a.metrics.handler().ServeHTTP(w, r)
+	return nil
+}
+
+// outbound is asked about every address that a delivery is about to connect to,
+// after names were looked up. Systems of a body stand in private networks, so
+// those are open; what answers on link-local addresses is the machine's host,
+// which hands out its credentials there.
+func outbound(network, address string) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return reeve.E(reeve.Forbidden, "app.outbound", "records are not delivered to such an address")
+	}
+	ip := ap.Addr().Unmap().WithZone("")
+	if ip.IsUnspecified() || ip.IsMulticast() || ip.IsLinkLocalUnicast() || ip == netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x0e, 3: 0xc2, 14: 0x02, 15: 0x54}) {
+		return reeve.E(reeve.Forbidden, "app.outbound", "records are not delivered to link-local, multicast or unspecified addresses")
+	}
 	return nil
 }
 

@@ -257,6 +257,9 @@ func TestCrossOrigin(t *testing.T) {
 	if c := from("Authorization", "Bearer nhs", "Origin", "https://partner.example", "Sec-Fetch-Site", "cross-site"); c != 200 {
 		t.Errorf("a bearer token was refused: %d", c)
 	}
+	if c := from("Authorization", "Basic YTpi", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"); c != 403 {
+		t.Errorf("a form of another site with a password that the browser keeps was taken: %d", c)
+	}
 	if c := from(); c != 200 {
 		t.Errorf("a program without a browser was refused: %d", c)
 	}
