@@ -201,7 +201,7 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 		if !ok {
 			return id
 		}
-		nodes[s.ID] = portal.Node{ID: s.ID, Name: s.Name, Organisation: a.organisationName(s.Spec.Organisation)}
+		nodes[s.ID] = portal.Node{ID: s.ID, Href: "/staff/estate/systems/" + s.ID, Name: s.Name, Organisation: a.organisationName(s.Spec.Organisation)}
 		return s.Name
 	}
 	end := func(e flow.End) string {
@@ -241,8 +241,14 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 		} else {
 			add(from)
 		}
-		nodes["reeve"] = portal.Node{ID: "reeve", Name: "Reeve", Organisation: a.config.Body}
-		m.Links = append(m.Links, portal.Link{From: from, To: "reeve", FromName: nodes[from].Name, ToName: "Reeve", Type: a.typeName(s.Type), State: portal.Undeclared,
+		self := a.ownSystem()
+		if self == "" {
+			self = "reeve"
+			nodes[self] = portal.Node{ID: self, Name: "Reeve", Organisation: a.config.Body}
+		} else {
+			add(self)
+		}
+		m.Links = append(m.Links, portal.Link{From: from, To: self, FromName: nodes[from].Name, ToName: nodes[self].Name, Type: a.typeName(s.Type), State: portal.Undeclared,
 			Why: "no flow carries it", Delivered: s.Accepted + s.Refused + s.Held, Held: s.Held, LastSeen: s.Last})
 	}
 	for _, id := range slices.Sorted(maps.Keys(nodes)) {
@@ -269,6 +275,17 @@ func (a *App) held(ctx context.Context) (map[[2]string]int64, error) {
 		out[[2]string{c.Sender, string(c.Type)}] += int64(c.Held + c.Parked)
 	}
 	return out, err
+}
+
+// ownSystem is the system that this program is, by its internal interfaces; "" when
+// the definitions have none.
+func (a *App) ownSystem() string {
+	for _, i := range def.All[iface.Spec](a.k.Defs.Set()) {
+		if i.Spec.Style == "internal" {
+			return i.Spec.System
+		}
+	}
+	return ""
 }
 
 // systemOf is the system from which an organisation sends a type, by its

@@ -39,7 +39,7 @@ func TestPages(t *testing.T) {
 		t.Skip("it reads every page")
 	}
 	v := openVillage(t)
-	staff, partner, resident := v.visitor(), v.visitor(), v.visitor()
+	staff, partner, resident := v.guest(), v.guest(), v.guest()
 	signIn := v.invite()
 	staff.get(signIn)
 	staff.submit("/staff/", nil)
@@ -49,16 +49,16 @@ func TestPages(t *testing.T) {
 
 	v.withoutScripts(staff, partner, resident, optOut)
 
-	pages := map[string]*visitor{"/staff/sign-in": resident, "/partner/sign-in": resident, v.invite(): resident, optOut: resident,
+	pages := map[string]*guest{"/staff/sign-in": resident, "/partner/sign-in": resident, v.invite(): resident, optOut: resident,
 		"/staff/deliveries/uncertain": staff, "/staff/sign-out": staff}
 	routes := unread(v.a.Handler().(*web.Mux).Routes())
 	for _, start := range []struct {
 		at string
-		by *visitor
+		by *guest
 	}{{"/", resident}, {"/staff/", staff}, {"/partner/", partner}} {
 		maps.Copy(pages, crawl(t, start.at, start.by))
 	}
-	chosen := map[string]*visitor{"/nowhere": staff, "/staff/cases/999999": staff}
+	chosen := map[string]*guest{"/nowhere": staff, "/staff/cases/999999": staff}
 	for _, p := range slices.Sorted(maps.Keys(pages)) {
 		path, _, query := strings.Cut(p, "?")
 		for route, re := range routes {
@@ -77,7 +77,7 @@ func TestPages(t *testing.T) {
 
 // withoutScripts does the main things with forms alone: corrects a held record,
 // closes a case, opts out.
-func (v *village) withoutScripts(staff, partner, resident *visitor, optOut string) {
+func (v *village) withoutScripts(staff, partner, resident *guest, optOut string) {
 	v.backOffice.set("refuse") // so that what is corrected is parked next
 	held := partner.first("/partner/", "/partner/records/")
 	staff.get(strings.Replace(held, "/partner/records/", "/staff/held/", 1))
@@ -122,11 +122,11 @@ func unread(routes []web.Route) map[string]*regexp.Regexp {
 
 // crawl follows links of this site from a page and returns the pages, with who
 // reads them. Of pages that differ only in a number it reads a few.
-func crawl(t *testing.T, start string, by *visitor) map[string]*visitor {
+func crawl(t *testing.T, start string, by *guest) map[string]*guest {
 	const few = 3
 	number := regexp.MustCompile(`[a-z]?[0-9][0-9a-z.-]*|m-[a-z0-9]+|(sys|cap|flow|ben|std)-[a-z-]+`)
 	area := strings.SplitN(start, "/", 3)[1]
-	done, alike, from := map[string]*visitor{}, map[string]int{}, map[string]string{start: "the start"}
+	done, alike, from := map[string]*guest{}, map[string]int{}, map[string]string{start: "the start"}
 	for todo := []string{start}; len(todo) > 0; todo = todo[1:] {
 		p := todo[0]
 		shape := number.ReplaceAllString(p, "N")
@@ -158,7 +158,7 @@ func crawl(t *testing.T, start string, by *visitor) map[string]*visitor {
 }
 
 // look shows every page to a browser, two at a time.
-func look(t *testing.T, base string, pages map[string]*visitor) {
+func look(t *testing.T, base string, pages map[string]*guest) {
 	c := webtest.Browser(t)
 	todo := make(chan string)
 	var wg sync.WaitGroup
@@ -306,8 +306,8 @@ func (p *peer) set(how string) {
 	p.how = how
 }
 
-// visitor is a browser without scripts.
-type visitor struct {
+// guest is a browser without scripts.
+type guest struct {
 	v      *village
 	http   *http.Client
 	jar    *cookiejar.Jar
@@ -317,20 +317,20 @@ type visitor struct {
 	part   string // of the form to submit next
 }
 
-func (v *village) visitor() *visitor {
+func (v *village) guest() *guest {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		v.Fatal(err)
 	}
-	return &visitor{v: v, jar: jar, http: &http.Client{Jar: jar}}
+	return &guest{v: v, jar: jar, http: &http.Client{Jar: jar}}
 }
 
-func (b *visitor) cookies(path string) []*http.Cookie {
+func (b *guest) cookies(path string) []*http.Cookie {
 	u, _ := url.Parse(b.v.url + path)
 	return b.jar.Cookies(u)
 }
 
-func (b *visitor) read(resp *http.Response, err error) string {
+func (b *guest) read(resp *http.Response, err error) string {
 	b.v.Helper()
 	if err != nil {
 		b.v.Fatal(err)
@@ -344,13 +344,13 @@ func (b *visitor) read(resp *http.Response, err error) string {
 	return b.text
 }
 
-func (b *visitor) get(path string) string {
+func (b *guest) get(path string) string {
 	b.v.Helper()
 	return b.read(b.http.Get(b.v.url + path))
 }
 
 // first is the first link on a page that begins like this.
-func (b *visitor) first(path, begins string) string {
+func (b *guest) first(path, begins string) string {
 	b.v.Helper()
 	m := regexp.MustCompile(`href="(` + regexp.QuoteMeta(begins) + `[^"?]+)"`).FindStringSubmatch(b.get(path))
 	if m == nil {
@@ -360,11 +360,11 @@ func (b *visitor) first(path, begins string) string {
 }
 
 // form chooses the form that has part in it, its action or a button.
-func (b *visitor) form(part string) *visitor { b.part = part; return b }
+func (b *guest) form(part string) *guest { b.part = part; return b }
 
 // submit fills in a form of the page within its main part, as it stands with with
 // changed, and expects to land on a page below want.
-func (b *visitor) submit(want string, with url.Values) {
+func (b *guest) submit(want string, with url.Values) {
 	b.v.Helper()
 	action, fields := b.parse()
 	for name, values := range with {
@@ -384,7 +384,7 @@ func (b *visitor) submit(want string, with url.Values) {
 
 // parse finds the form and what it would send: of choices and buttons only the
 // names, for with to choose.
-func (b *visitor) parse() (*url.URL, url.Values) {
+func (b *guest) parse() (*url.URL, url.Values) {
 	b.v.Helper()
 	doc, err := html.Parse(strings.NewReader(b.text))
 	if err != nil {

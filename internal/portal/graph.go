@@ -29,6 +29,7 @@ const (
 // Node is a system on the map.
 type Node struct {
 	ID, Name     string
+	Href         string // its page, "" for none
 	Organisation string // its name; systems of one organisation are drawn together
 	Interfaces   string // the kinds of interface that its flows use: "API, files"
 }
@@ -53,6 +54,16 @@ type Map struct {
 	Nodes []Node
 	Links []Link
 	Alone int // systems that no flow touches, not drawn
+}
+
+// page is the page of a system, "" for none.
+func (m Map) page(id string) string {
+	for _, n := range m.Nodes {
+		if n.ID == id {
+			return n.Href
+		}
+	}
+	return ""
 }
 
 // part is the links that keep keeps, and the systems that they join.
@@ -142,7 +153,11 @@ func (m Map) dot(now time.Time) string {
 			if n.Interfaces != "" {
 				name += `<BR/><FONT POINT-SIZE="3"> </FONT><BR/><FONT POINT-SIZE="10" COLOR="#484949">` + lines(wrap(n.Interfaces, 28)) + `</FONT>`
 			}
-			fmt.Fprintf(&b, "  %s [label=<%s>, class=\"system\", URL=%s];\n", quote(n.ID), name, quote("/staff/estate/systems/"+n.ID))
+			url := ""
+			if n.Href != "" {
+				url = ", URL=" + quote(n.Href)
+			}
+			fmt.Fprintf(&b, "  %s [label=<%s>, class=\"system\"%s];\n", quote(n.ID), name, url)
 		}
 		b.WriteString(" }\n")
 	}

@@ -10,7 +10,7 @@ import (
 
 func sample() Map {
 	return Map{
-		Nodes: []Node{{"sys-a", "Register office system", "Register office", "API"}, {"sys-b", "Council tax", "Ashcombe", ""}, {"sys-c", `A "quoted" <name>`, "Ashcombe", "files"}},
+		Nodes: []Node{{"sys-a", "Register office system", "/staff/estate/systems/sys-a", "Register office", "API"}, {"sys-b", "Council tax", "", "Ashcombe", ""}, {"sys-c", `A "quoted" <name>`, "", "Ashcombe", "files"}},
 		Links: []Link{
 			{ID: "flow-1", From: "sys-a", To: "sys-b", Type: "Death registration", State: Flowing, Delivered: 116, Held: 2, LastSeen: time.Unix(1000, 0)},
 			{ID: "flow-2", From: "sys-a", To: "sys-c", Type: "Death registration", State: Silent},

@@ -133,8 +133,8 @@ func linkRows(m Map, now time.Time, state ...State) (rows [][]ui.Cell) {
 			what = ui.CellHTML(linkCell("/staff/flows/"+l.ID, l.Type))
 		}
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(linkCell("/staff/estate/systems/"+l.From, l.FromName)),
-			ui.CellHTML(linkCell("/staff/estate/systems/"+l.To, l.ToName)),
+			ui.CellHTML(linkCell(m.page(l.From), l.FromName)),
+			ui.CellHTML(linkCell(m.page(l.To), l.ToName)),
 			what, ui.CellHTML(stateCell(l)), num(l.Delivered), num(l.Waiting), num(l.Held), seen(now, l.LastSeen),
 		})
 	}
@@ -144,8 +144,8 @@ func linkRows(m Map, now time.Time, state ...State) (rows [][]ui.Cell) {
 func besideRows(m Map) (rows [][]ui.Cell) {
 	for _, l := range m.part(beside).Links {
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(linkCell("/staff/estate/systems/"+l.From, l.FromName)),
-			ui.CellHTML(linkCell("/staff/estate/systems/"+l.To, l.ToName)),
+			ui.CellHTML(linkCell(m.page(l.From), l.FromName)),
+			ui.CellHTML(linkCell(m.page(l.To), l.ToName)),
 			ui.CellHTML(linkCell("/staff/flows/"+l.ID, l.Type)), {Text: l.Why},
 		})
 	}
