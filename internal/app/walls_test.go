@@ -95,15 +95,15 @@ POST /staff/sign-out                        staff
 
 var staffRoles = []string{"caseworker", "architect", "integration", "governance", "admin"}
 
-// visitor is somebody at the front door.
-type visitor struct {
+// caller is somebody at the front door.
+type caller struct {
 	name   string
 	token  string
 	client *http.Client
 }
 
-// may reports whether the words of a line mean the visitor.
-func (v visitor) may(words []string) bool {
+// may reports whether the words of a line mean the caller.
+func (v caller) may(words []string) bool {
 	for _, w := range words {
 		if w == "*" || w == v.name || w == "sender" && v.name == "partner org-school" || w == "partner" && strings.HasPrefix(v.name, "partner") || w == "staff" && slices.Contains(staffRoles, v.name) {
 			return true
@@ -112,7 +112,7 @@ func (v visitor) may(words []string) bool {
 	return false
 }
 
-func (v visitor) ask(t *testing.T, method, url, body string) (int, string, http.Header) {
+func (v caller) ask(t *testing.T, method, url, body string) (int, string, http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -140,7 +140,7 @@ func (v visitor) ask(t *testing.T, method, url, body string) (int, string, http.
 type walled struct {
 	a        *app.App
 	url      string
-	visitors []visitor
+	callers []caller
 }
 
 func openWalled(t *testing.T) *walled {
@@ -170,20 +170,20 @@ func openWalled(t *testing.T) *walled {
 		}
 	})
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	w.visitors = []visitor{{name: "anyone", client: &http.Client{CheckRedirect: stay}}}
+	w.callers = []caller{{name: "anyone", client: &http.Client{CheckRedirect: stay}}}
 	for _, org := range []string{"org-school", "org-other"} {
 		var tok app.NewToken
 		if err := w.a.Operator().Call(t.Context(), "token/create", app.CreateToken{Party: org, Seconds: 3600}, &tok); err != nil {
 			t.Fatal(err)
 		}
-		w.visitors = append(w.visitors, visitor{name: "partner " + org, token: tok.Token, client: &http.Client{CheckRedirect: stay}})
+		w.callers = append(w.callers, caller{name: "partner " + org, token: tok.Token, client: &http.Client{CheckRedirect: stay}})
 	}
 	for _, role := range staffRoles {
 		jar, err := cookiejar.New(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := visitor{name: role, client: &http.Client{CheckRedirect: stay, Jar: jar}}
+		v := caller{name: role, client: &http.Client{CheckRedirect: stay, Jar: jar}}
 		var in app.Invitation
 		if err := w.a.Operator().Call(t.Context(), "staff/invite", app.InviteStaff{Email: role + "@town.example", Roles: []string{role}}, &in); err != nil {
 			t.Fatal(err)
@@ -191,7 +191,7 @@ func openWalled(t *testing.T) *walled {
 		if code, text, _ := v.ask(t, http.MethodPost, in.Link, ""); code != http.StatusSeeOther {
 			t.Fatal(role, code, text)
 		}
-		w.visitors = append(w.visitors, v)
+		w.callers = append(w.callers, v)
 	}
 	return w
 }
@@ -223,7 +223,7 @@ func TestWalls(t *testing.T) {
 		path = placeholder.ReplaceAllStringFunc(path, func(s string) string {
 			return map[string]string{"{$}": "", "{n}": "1", "{type}": "rec-pupil.v1"}[s] + map[bool]string{true: "r1-99"}[s != "{$}" && s != "{n}" && s != "{type}"]
 		})
-		for _, v := range w.visitors {
+		for _, v := range w.callers {
 			code, text, header := v.ask(t, method, w.url+path, "a=b")
 			turnedAway := code == 401 || code == 403 || code == 303 && strings.Contains(header.Get("Location"), "sign-in?")
 			switch {
@@ -246,7 +246,7 @@ func TestWalls(t *testing.T) {
 // TestForeignThings asks for what is another's.
 func TestForeignThings(t *testing.T) {
 	w := openWalled(t)
-	mine, other := w.visitors[1], w.visitors[2]
+	mine, other := w.callers[1], w.callers[2]
 	secret := "Quetzalcoatlus"
 	code, text, _ := mine.ask(t, "POST", w.url+"/v1/records/rec-pupil.v1",
 		`{"pupil":"P0001","name":{"given":"Ada","family":"`+secret+`"},"starts":"2026-09-01"}`+"\n"+`{"pupil":"P0002","name":{"given":"`+secret+`"}}`+"\n"+`{"pupil":`+"\n")
@@ -270,7 +270,7 @@ func TestForeignThings(t *testing.T) {
 		if code, text, _ := mine.ask(t, "GET", w.url+path, ""); code != 200 {
 			t.Errorf("%s of its sender: %d %s", path, code, text)
 		}
-		for _, v := range w.visitors {
+		for _, v := range w.callers {
 			code, text, _ := v.ask(t, "GET", w.url+path, "")
 			staff := v.may([]string{"caseworker", "integration", "admin"})
 			if v.name == mine.name || staff {
