@@ -323,7 +323,8 @@ func (j *Journal) Step(ctx context.Context) (did int, err error) {
 		return did, err
 	}
 	last := j.Last()
-	if !last.At.IsZero() && j.db.Now().Sub(last.At) < checkpointEvery {
+	// After the clock went back a checkpoint is due too, and not only when its time is reached again.
+	if since := j.db.Now().Sub(last.At); !last.At.IsZero() && since >= 0 && since < checkpointEvery {
 		return did, nil
 	}
 	c, err := j.Checkpoint(ctx)

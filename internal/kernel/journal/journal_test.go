@@ -612,3 +612,25 @@ func TestVerifyAfterARestore(t *testing.T) {
 		}
 	})
 }
+
+// A clock that was far ahead does not keep the journal from being signed.
+func TestSignedAfterTheClockWentBack(t *testing.T) {
+	now := time.Date(2027, 6, 1, 12, 0, 0, 0, time.UTC)
+	db := storetest.Open(t, func() time.Time { return now })
+	j, err := Open(t.Context(), db, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := db.Update(t.Context(), func(tx *store.Tx) error { _, err := j.Append(tx, Entry{Actor: "x", Verb: "y"}); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = now.AddDate(-1, 0, 0)
+	}
+	if c := j.Last(); c.Size != 2 {
+		t.Errorf("signed at %d of 2 entries", c.Size)
+	}
+}
