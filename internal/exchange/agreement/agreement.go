@@ -93,6 +93,7 @@ func recordEnv() (*rules.Env, error) {
 type Set struct {
 	zone *time.Location
 	ours func(org string) bool
+	defs *def.Set     // for ids that were renamed
 	all  []*Agreement // by id
 	byID map[string]*Agreement
 }
@@ -132,14 +133,14 @@ func Compile(s *def.Set, o Options) (*Set, []def.Problem) {
 	if o.Ours == nil {
 		o.Ours = func(org string) bool { return ourselves(s, org) }
 	}
-	set := &Set{zone: o.Zone, ours: o.Ours, byID: make(map[string]*Agreement)}
+	set := &Set{zone: o.Zone, ours: o.Ours, defs: s, byID: make(map[string]*Agreement)}
 	var problems []def.Problem
 	env, err := recordEnv()
 	if err != nil {
 		return nil, []def.Problem{{Message: err.Error()}}
 	}
 	for _, d := range def.All[Spec](s) {
-		a := &Agreement{ID: d.ID, Name: d.Name, From: canonical(s, "Organisation", d.Spec.From), To: canonical(s, "Organisation", d.Spec.To),
+		a := &Agreement{ID: d.ID, Name: d.Name, From: s.Present("Organisation", d.Spec.From), To: s.Present("Organisation", d.Spec.To),
 			Starts: d.Spec.Starts, Ends: d.Spec.Ends}
 		for _, ts := range d.Spec.Records {
 			t, err := newTerm(env, a, ts, d.Object)
@@ -147,7 +148,7 @@ func Compile(s *def.Set, o Options) (*Set, []def.Problem) {
 				problems = append(problems, def.Problem{File: d.File, Line: d.Line, Col: 1, Message: err.Error()})
 				continue
 			}
-			t.Type = reeve.RecordType(canonical(s, "RecordType", ts.Type))
+			t.Type = reeve.RecordType(s.Present("RecordType", ts.Type))
 			a.Terms = append(a.Terms, t)
 		}
 		set.all = append(set.all, a)
@@ -182,14 +183,6 @@ func ourselves(s *def.Set, org string) bool {
 	return false
 }
 
-// canonical is the present id of what may be named by an earlier one.
-func canonical(s *def.Set, kind, id string) string {
-	if o, ok := s.Lookup(kind, id); ok {
-		return o.ID
-	}
-	return id
-}
-
 func newTerm(env *rules.Env, a *Agreement, ts TermSpec, o *def.Object) (*Term, error) {
 	t := &Term{Agreement: a.ID, From: a.From, To: a.To, Ends: a.Ends}
 	for _, f := range ts.Fields {
@@ -218,6 +211,22 @@ func (s *Set) Get(id string) (*Agreement, bool) {
 	return a, ok
 }
 
+// Party is the present id of an organisation, which agreements name it by.
+func (s *Set) Party(org string) string {
+	if s == nil || s.defs == nil {
+		return org
+	}
+	return s.defs.Present("Organisation", org)
+}
+
+// Type is the present id of a record type, which terms name it by.
+func (s *Set) Type(t reeve.RecordType) reeve.RecordType {
+	if s == nil || s.defs == nil {
+		return t
+	}
+	return reeve.RecordType(s.defs.Present("RecordType", string(t)))
+}
+
 // Live reports whether the agreement is in force at an instant, and if not why, in
 // words that name its days.
 func (s *Set) Live(a *Agreement, at time.Time) (ok bool, reason string) {
@@ -234,6 +243,7 @@ func (s *Set) Live(a *Agreement, at time.Time) (ok bool, reason string) {
 // Covers finds the first term in force that lets from tell to about records of a
 // type for a purpose ("" for any), or says why there is none.
 func (s *Set) Covers(at time.Time, from, to string, t reeve.RecordType, purpose reeve.Purpose) (*Term, string) {
+	from, to, t = s.Party(from), s.Party(to), s.Type(t)
 	terms, why := s.find(at, t, func(a *Agreement, term *Term) bool {
 		return a.From == from && a.To == to && (purpose == "" || slices.Contains(term.Purposes, purpose))
 	})
@@ -256,6 +266,7 @@ type Refusal struct {
 // Intake returns the terms in force under which a sender may tell the body records
 // of a type, in the order of the agreements' ids, or why there is none.
 func (s *Set) Intake(at time.Time, sender string, t reeve.RecordType) ([]*Term, *Refusal) {
+	sender, t = s.Party(sender), s.Type(t)
 	terms, why := s.find(at, t, func(a *Agreement, _ *Term) bool { return a.From == sender && s.ours(a.To) })
 	if len(terms) == 0 && why == nil {
 		why = &Refusal{Code: "no-agreement", Reason: fmt.Sprintf("no agreement lets %s send %s", sender, t)}
@@ -290,6 +301,7 @@ func (s *Set) find(at time.Time, t reeve.RecordType, fits func(*Agreement, *Term
 // Types lists the record types that a sender may tell the body now, by id.
 func (s *Set) Types(at time.Time, sender string) []reeve.RecordType {
 	var out []reeve.RecordType
+	sender = s.Party(sender)
 	for _, a := range s.all {
 		if ok, _ := s.Live(a, at); !ok || a.From != sender || !s.ours(a.To) {
 			continue

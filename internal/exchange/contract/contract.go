@@ -139,8 +139,8 @@ func (schemas *Schemas) Compile(s *def.Set) (*Set, []def.Problem) {
 			continue
 		}
 		set.types[t.ID] = t
-		for _, old := range o.Formerly {
-			set.types[reeve.RecordType(old)] = t
+		for _, old := range t.Formerly {
+			set.types[old] = t
 		}
 	}
 	if len(problems) > 0 {
@@ -158,6 +158,7 @@ func (s *Set) Type(id reeve.RecordType) (*Type, bool) {
 // Type is one record type, ready to check records. It is safe for concurrent use.
 type Type struct {
 	ID       reeve.RecordType
+	Formerly []reeve.RecordType // ids it had before, under which records may be kept
 	Name     string
 	Key      string   // JSON Pointer, "" for none
 	Strict   bool     // a record waits for its predecessor of the same key
@@ -176,6 +177,9 @@ func newType(o *def.Object, spec *Spec, sch *jsonschema.Schema) *Type {
 		Level: spec.Classification.Level, Personal: spec.Classification.Personal,
 		classes: make(map[string]reeve.Class), schema: sch,
 	}
+	for _, old := range o.Formerly {
+		t.Formerly = append(t.Formerly, reeve.RecordType(old))
+	}
 	t.key = Tokens(t.Key)
 	for _, p := range spec.About {
 		t.About = append(t.About, Pointer(p))
@@ -185,6 +189,9 @@ func newType(o *def.Object, spec *Spec, sch *jsonschema.Schema) *Type {
 	}
 	return t
 }
+
+// IDs are the type's id and those it had before: its records may be kept under any.
+func (t *Type) IDs() []reeve.RecordType { return append([]reeve.RecordType{t.ID}, t.Formerly...) }
 
 // Check reads a record and returns the value of the type's key ("" if it has none)
 // and everything that is wrong with it, by place; nothing for a good record.

@@ -182,7 +182,7 @@ func (d *Desk) allowed(t Terms) string {
 	if ok, reason := set.Live(a, d.o.Now()); !ok {
 		return reason
 	}
-	if a.From != t.From || a.To != t.To {
+	if t = d.present(t); a.From != t.From || a.To != t.To {
 		return fmt.Sprintf("agreement %s is now between others", a.ID)
 	}
 	var fields []string

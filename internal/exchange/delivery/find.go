@@ -37,7 +37,7 @@ func (d *Desk) Find(tx *store.Tx, flow string, n int64) (s Standing, ok bool, er
 	if err != nil || p == nil {
 		return s, false, err
 	}
-	s = Standing{State: p.states[i].State, At: p.when(i), Terms: p.terms, Iface: p.iface}
+	s = Standing{State: p.states[i].State, At: p.when(i), Terms: d.present(p.terms), Iface: p.iface}
 	switch s.State {
 	case Waiting, Trying:
 		s.Why = d.reason(flow, p)
@@ -49,6 +49,15 @@ func (d *Desk) Find(tx *store.Tx, flow string, n int64) (s Standing, ok bool, er
 		return s, false, nil
 	}
 	return s, true, nil
+}
+
+// present puts what was frozen under the ids that its parties and types have now.
+func (d *Desk) present(t Terms) Terms {
+	d.mu.Lock()
+	set := d.agreements
+	d.mu.Unlock()
+	t.From, t.To, t.Type, t.Shape = set.Party(t.From), set.Party(t.To), set.Type(t.Type), set.Type(t.Shape)
+	return t
 }
 
 // reason is what an owed pack waits for.

@@ -101,7 +101,7 @@ func checkAgreement(c *def.Checker, s *Spec) (fields []string) {
 	}
 	covered, purposes := false, []string{}
 	for _, t := range ao.Spec.(*agreement.Spec).Records {
-		if canonical(c.Set, "RecordType", t.Type) != canonical(c.Set, "RecordType", s.Record) {
+		if c.Set.Present("RecordType", t.Type) != c.Set.Present("RecordType", s.Record) {
 			continue
 		}
 		covered = true
@@ -178,19 +178,11 @@ func checkReceiver(c *def.Checker, o *def.Object, s *Spec) {
 		}
 	}
 	for _, other := range def.All[Spec](c.Set) {
-		if other.ID < o.ID && other.Spec.Carried() && canonical(c.Set, "Interface", other.Spec.To) == to.ID &&
-			canonical(c.Set, "RecordType", other.Spec.Record) == canonical(c.Set, "RecordType", s.Record) {
+		if other.ID < o.ID && other.Spec.Carried() && c.Set.Present("Interface", other.Spec.To) == to.ID &&
+			c.Set.Present("RecordType", other.Spec.Record) == c.Set.Present("RecordType", s.Record) {
 			c.Problem("spec.to", "%s carries %s to %s already: the receiver could not tell a second copy from a repeat; use an interface of its own", other.ID, s.Record, s.To)
 		}
 	}
-}
-
-// canonical is the present id of what may be named by an earlier one.
-func canonical(s *def.Set, kind, id string) string {
-	if o, ok := s.Lookup(kind, id); ok {
-		return o.ID
-	}
-	return id
 }
 
 // The estate's kinds are read as plain values: blocks do not import each other.
@@ -209,7 +201,7 @@ func text(o *def.Object, path ...string) string {
 func organisationOf(s *def.Set, ifc string) string {
 	if io, ok := s.Lookup("Interface", ifc); ok {
 		if so, ok := s.Lookup("System", io.Spec.(*iface.Spec).System); ok {
-			return canonical(s, "Organisation", text(so, "spec", "organisation"))
+			return s.Present("Organisation", text(so, "spec", "organisation"))
 		}
 	}
 	return ""
@@ -218,7 +210,7 @@ func organisationOf(s *def.Set, ifc string) string {
 // partOf reports whether org is party or a part of it that decides nothing for
 // itself: a separate controller is a party of its own.
 func partOf(s *def.Set, org, party string) bool {
-	party = canonical(s, "Organisation", party)
+	party = s.Present("Organisation", party)
 	for range 20 {
 		o, ok := s.Lookup("Organisation", org)
 		if !ok {
@@ -430,10 +422,10 @@ func names(fields []string) (out []string) {
 }
 
 func endOf(s *def.Set, ifc string) End {
-	e := End{Interface: canonical(s, "Interface", ifc)}
+	e := End{Interface: s.Present("Interface", ifc)}
 	if io, ok := s.Lookup("Interface", ifc); ok {
 		e.Name = io.Name
-		e.System = canonical(s, "System", io.Spec.(*iface.Spec).System)
+		e.System = s.Present("System", io.Spec.(*iface.Spec).System)
 		if so, ok := s.Lookup("System", e.System); ok {
 			e.SystemName = so.Name
 		}

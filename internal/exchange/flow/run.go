@@ -179,12 +179,13 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		if len(free) > 0 || max(cur.position, w.passed) >= head {
 			return nil
 		}
-		recs, err = r.o.Log.ReadTx(tx, f.Type.ID, max(cur.position, w.passed), batch)
+		recs, err = r.o.Log.ReadTypesTx(tx, f.Type.IDs(), max(cur.position, w.passed), batch)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
+	set.rename(f, recs)
 	if cur.stopped != stopped {
 		if err := r.tellStopped(ctx, set, f, stopped); err != nil {
 			return 0, err
@@ -198,6 +199,14 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		return 0, nil
 	}
 	return len(recs), r.pass(ctx, set, f, cur, recs, len(free) > 0)
+}
+
+// rename puts records under the present ids of their type and sender, whatever
+// these were when the records came.
+func (s *Set) rename(f *Flow, recs []reclog.Record) {
+	for i := range recs {
+		recs[i].Type, recs[i].Sender = f.Type.ID, s.agreements.Party(recs[i].Sender)
+	}
 }
 
 // settleIn gives a flow its cursor: its own, that of the id it had before, or a

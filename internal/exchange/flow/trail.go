@@ -34,7 +34,7 @@ func (r *Runner) Trail(ctx context.Context, n int64, t reeve.RecordType) (legs [
 	set := r.Set()
 	err = r.o.DB.View(ctx, func(tx *store.Tx) error {
 		for _, f := range set.All {
-			if f.Type.ID != t || !f.Spec.Carried() {
+			if !slices.Contains(f.Type.IDs(), t) || !f.Spec.Carried() {
 				continue
 			}
 			leg, err := r.leg(tx, f, n)
@@ -93,7 +93,7 @@ func (r *Runner) gone(tx *store.Tx, set *Set, n int64, t reeve.RecordType) (legs
 		if err != nil {
 			return nil, err
 		}
-		if !ok || s.Terms.Type != t {
+		if !ok || s.Terms.Type != set.agreements.Type(t) {
 			continue
 		}
 		leg := Leg{Flow: id, Name: id}
@@ -233,8 +233,12 @@ func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, e
 		w.mu.Unlock()
 	}
 	r.mu.Unlock()
-	if s.Lag, err = r.o.Log.CountTx(tx, f.Type.ID, passed); err != nil {
-		return s, err
+	for _, t := range f.Type.IDs() {
+		n, err := r.o.Log.CountTx(tx, t, passed)
+		if err != nil {
+			return s, err
+		}
+		s.Lag += n
 	}
 	d, err := r.o.Desk.Stat(tx, f.ID)
 	if err != nil {

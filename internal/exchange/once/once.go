@@ -19,6 +19,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -66,6 +67,7 @@ func (s Seen) Same(digest Hash) bool { return s.Digest == digest || !s.Sent.Zero
 type Index struct {
 	db     *store.DB
 	secret [32]byte
+	names  atomic.Pointer[map[string]string] // first ids by "kind/id", of what was renamed; see Rename
 
 	// Only the committer's goroutine uses these.
 	gen    int64
@@ -100,6 +102,11 @@ func Open(ctx context.Context, db *store.DB, secret [32]byte) (*Index, error) {
 	x := &Index{db: db, secret: secret, tail: make(map[Hash]Seen)}
 	db.AddBuffer(bufferName, func() store.Buffer { return &buffer{x: x} })
 	err := db.View(ctx, func(tx *store.Tx) (err error) {
+		names, err := readNames(tx)
+		if err != nil {
+			return err
+		}
+		x.names.Store(&names)
 		var upto int64
 		upto, x.gen, err = readMark(tx)
 		x.written = upto > 0
@@ -108,14 +115,15 @@ func Open(ctx context.Context, db *store.DB, secret [32]byte) (*Index, error) {
 	return x, err
 }
 
-// Key names a record by its sender, type and the value of the type's key.
+// Key names a record by its sender, type and the value of the type's key. Sender
+// and type may be named by any id that they have or had.
 func (x *Index) Key(sender string, t reeve.RecordType, key string) Hash {
-	return x.hash('k', sender, string(t), key)
+	return x.hash('k', x.first(sendersKind, sender), x.first(typesKind, string(t)), key)
 }
 
 // Header names a submission by its sender, type and Idempotency-Key.
 func (x *Index) Header(sender string, t reeve.RecordType, header string) Hash {
-	return x.hash('h', sender, string(t), header)
+	return x.hash('h', x.first(sendersKind, sender), x.first(typesKind, string(t)), header)
 }
 
 // Place names the record at a place in the submission that header names.

@@ -116,3 +116,25 @@ func drop(tx *store.Tx, keys []int64, before time.Time) error {
 	}
 	return nil
 }
+
+func readNames(tx *store.Tx) (map[string]string, error) {
+	rows, err := tx.Query(`select name, first from once_names`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names := map[string]string{}
+	for rows.Next() {
+		var name, first string
+		if err := rows.Scan(&name, &first); err != nil {
+			return nil, err
+		}
+		names[name] = first
+	}
+	return names, rows.Err()
+}
+
+func writeName(tx *store.Tx, name, first string) error {
+	_, err := tx.Exec(`insert into once_names (name, first) values (?, ?) on conflict (name) do update set first = excluded.first`, name, first)
+	return err
+}

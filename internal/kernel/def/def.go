@@ -279,6 +279,25 @@ func (s *Set) Lookup(kind, id string) (*Object, bool) {
 	return o, ok
 }
 
+// Lineage is every id that a definition has or had, the present one first. An id
+// that is not known is a lineage of its own. What was written down under any of
+// them belongs to the definition.
+func (s *Set) Lineage(kind, id string) []string {
+	if o, ok := s.Lookup(kind, id); ok {
+		return append([]string{o.ID}, o.Formerly...)
+	}
+	return []string{id}
+}
+
+// Present is the present id of a definition, by it or one it had before; an id
+// that is not known stays as it is.
+func (s *Set) Present(kind, id string) string {
+	if o, ok := s.Lookup(kind, id); ok {
+		return o.ID
+	}
+	return id
+}
+
 // Of is a definition with its spec's type.
 type Of[T any] struct {
 	*Object

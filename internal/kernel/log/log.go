@@ -7,6 +7,7 @@
 package log
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -237,6 +238,23 @@ func (l *Log) ReadTx(tx *store.Tx, t reeve.RecordType, after int64, limit int) (
 		}
 	}
 	return out, nil
+}
+
+// ReadTypesTx is ReadTx for records of any of several types, by number: one read
+// for each. It is for a type that had other ids before.
+func (l *Log) ReadTypesTx(tx *store.Tx, types []reeve.RecordType, after int64, limit int) ([]Record, error) {
+	var out []Record
+	for _, t := range types {
+		recs, err := l.ReadTx(tx, t, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, recs...)
+	}
+	if len(types) > 1 {
+		slices.SortFunc(out, func(a, b Record) int { return cmp.Compare(a.N, b.N) })
+	}
+	return out[:min(limit, len(out))], nil
 }
 
 // packs reads several packs with one statement, leaving out what the cache has.
