@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ type Config struct {
 		From     string `yaml:"from" env:"REEVE_SMTP_FROM" doc:"Sender address."`
 		User     string `yaml:"user" env:"REEVE_SMTP_USER" doc:"Name to sign in with; empty for none."`
 		Password string `yaml:"password" env:"REEVE_SMTP_PASSWORD" doc:"Reference to the password."`
-		Plain    bool   `yaml:"plain" doc:"Without TLS, for a mail server on this machine only."`
+		Plain    bool   `yaml:"plain" env:"REEVE_SMTP_PLAIN" doc:"Without TLS, for a mail server on this machine only."`
 	} `yaml:"smtp"`
 
 	// What only code sets.
@@ -75,28 +76,40 @@ func LoadConfig(file string, getenv func(string) string) (Config, error) {
 			return c, reeve.E(reeve.Invalid, "app.LoadConfig", "%s: %s", file, yaml.FormatError(err, false, true))
 		}
 	}
-	fromEnv(reflect.ValueOf(&c).Elem(), getenv)
+	if err := fromEnv(reflect.ValueOf(&c).Elem(), getenv); err != nil {
+		return c, err
+	}
 	c.Getenv = getenv
 	return c, c.defaults()
 }
 
 // fromEnv sets every field that has an env tag from the environment.
-func fromEnv(v reflect.Value, getenv func(string) string) {
+func fromEnv(v reflect.Value, getenv func(string) string) error {
 	for i := range v.NumField() {
 		f, t := v.Field(i), v.Type().Field(i)
 		if f.Kind() == reflect.Struct && t.Tag.Get("yaml") != "-" {
-			fromEnv(f, getenv)
+			if err := fromEnv(f, getenv); err != nil {
+				return err
+			}
 		}
 		s := getenv(t.Tag.Get("env"))
 		if t.Tag.Get("env") == "" || s == "" {
 			continue
 		}
-		if f.Kind() == reflect.Slice {
+		switch f.Kind() {
+		case reflect.Slice:
 			f.Set(reflect.ValueOf(strings.Split(s, ",")))
-		} else {
+		case reflect.Bool:
+			b, err := strconv.ParseBool(s)
+			if err != nil {
+				return reeve.E(reeve.Invalid, "app.Config", "%s is %q: write true or false", t.Tag.Get("env"), s)
+			}
+			f.SetBool(b)
+		default:
 			f.SetString(s)
 		}
 	}
+	return nil
 }
 
 func (c *Config) defaults() error {

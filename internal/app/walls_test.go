@@ -138,8 +138,8 @@ func (v caller) ask(t *testing.T, method, url, body string) (int, string, http.H
 
 // walled is a house with everybody who comes to it.
 type walled struct {
-	a        *app.App
-	url      string
+	a       *app.App
+	url     string
 	callers []caller
 }
 
