@@ -115,7 +115,11 @@ func (j *Journal) loadLast(ctx context.Context) error {
 	}
 	var text string
 	var at time.Time
-	if err := j.db.View(ctx, func(tx *store.Tx) (err error) { text, at, err = lastCheckpoint(tx); return err }); err != nil {
+	if err := j.db.View(ctx, func(tx *store.Tx) (err error) {
+		j.epoch = tx.Head().Epoch
+		text, at, err = lastCheckpoint(tx)
+		return err
+	}); err != nil {
 		return err
 	}
 	if c, err := openCheckpoint(text, v); text != "" && err == nil {
@@ -175,6 +179,9 @@ func (j *Journal) Checkpoint(ctx context.Context) (Checkpoint, error) {
 			return err
 		}
 		c.Root = tree.root()
+		if h.Epoch != j.epoch {
+			return reeve.E(reeve.Conflict, "journal.Checkpoint", "the database is of epoch %d, and was of %d when it was opened: nobody restores a database that is in use", h.Epoch, j.epoch)
+		}
 		if j.last.Size == 0 || j.last.Origin != c.Origin {
 			return nil
 		}

@@ -62,6 +62,7 @@ type Journal struct {
 	o        Options
 	signer   note.Signer
 	verifier string
+	epoch    int64 // of the database as it was opened
 	enc      *zstd.Encoder
 	dec      *zstd.Decoder
 

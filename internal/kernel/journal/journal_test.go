@@ -634,3 +634,27 @@ func TestSignedAfterTheClockWentBack(t *testing.T) {
 		t.Errorf("signed at %d of 2 entries", c.Size)
 	}
 }
+
+// Who changes entries and passes it off as a restore gets no signature for it from
+// the program that runs.
+func TestNoEpochBeginsInARunningProgram(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		j := open(t, db, t.TempDir())
+		add(t, j, 3)
+		first, err := j.Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`insert into store_epoch (epoch, at, record, entry, event) values (2, 0, 1, 1, 1)`)
+			tx.Head().Epoch = 2
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		add(t, j, 1)
+		if c, err := j.Checkpoint(t.Context()); reeve.KindOf(err) != reeve.Conflict || c.Size != first.Size {
+			t.Errorf("signed %d entries: %v", c.Size, err)
+		}
+	})
+}
