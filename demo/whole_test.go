@@ -369,12 +369,9 @@ func (d *whole) services(t *testing.T) {
 	if children == 0 {
 		t.Error("no child among the fresh deaths")
 	}
-	to := map[string]int{}
+	var to map[string]int
 	d.until(t, "everybody written to", func() bool {
-		clear(to)
-		for _, m := range d.received(t, "sys-notify") {
-			to[fmt.Sprint(m["To"])]++
-		}
+		to = addresses(d.received(t, "sys-notify"))
 		for address, must := range expected {
 			if must && to[address] == 0 {
 				return false
@@ -628,9 +625,13 @@ func (d *whole) again(t *testing.T) {
 	for _, s := range []string{"sys-council-tax", "sys-electoral-register", "sys-libraries"} {
 		before[s] = len(d.received(t, s))
 	}
-	old := d.file
+	d.until(t, "somebody written to", func() bool { return len(d.received(t, "sys-notify")) > 0 })
+	old, written := d.file, d.received(t, "sys-notify")
 	d.r.Kill()
 	d.start()
+	if now := d.received(t, "sys-notify"); len(now) < len(written) || fmt.Sprint(now[0]["ID"], now[len(written)-1]["ID"]) != fmt.Sprint(written[0]["ID"], written[len(written)-1]["ID"]) {
+		t.Errorf("%d messages were taken before the second start, %d after", len(written), len(now))
+	}
 	if d.file.Partners["org-register-office"].Token != old.Partners["org-register-office"].Token {
 		t.Error("the partners' tokens changed")
 	}
@@ -648,4 +649,18 @@ func (d *whole) again(t *testing.T) {
 			t.Errorf("%s has %d of the past after the second start", s, got)
 		}
 	}
+	for address, times := range addresses(d.received(t, "sys-notify")) {
+		if times != 1 {
+			t.Errorf("%s was written to %d times", address, times)
+		}
+	}
+}
+
+// addresses counts messages by whom they went to.
+func addresses(messages []map[string]any) map[string]int {
+	to := map[string]int{}
+	for _, m := range messages {
+		to[fmt.Sprint(m["To"])]++
+	}
+	return to
 }

@@ -48,10 +48,11 @@ func (d demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer town.Close()
-	notify, err := startNotify(ctx, base)
+	notify, err := startNotify(ctx, filepath.Join(d.Data, "systems", "notify"), base)
 	if err != nil {
 		return err
 	}
+	defer notify.server.Close()
 	env := town.Env()
 	env["NOTIFY_KEY"], env["NOTIFY_CALLBACK"] = notify.server.APIKey(), notify.server.CallbackToken
 	c := app.Config{Listen: d.Listen, BaseURL: base, Data: d.Data, Database: d.Database, Body: "Ashcombe Borough Council", Demo: true, Defs: demo.Body(), Log: log,
@@ -130,10 +131,13 @@ type notifyStandIn struct {
 	url    string
 }
 
-// startNotify serves the stand-in until ctx ends. Its messages are delivered a
-// moment after it took them, and it tells so by call-back.
-func startNotify(ctx context.Context, base string) (*notifyStandIn, error) {
-	s := notifysim.New(time.Now)
+// startNotify serves the stand-in until ctx ends; it remembers in dir. Its messages
+// are delivered a moment after it took them, and it tells so by call-back.
+func startNotify(ctx context.Context, dir, base string) (*notifyStandIn, error) {
+	s, err := notifysim.Open(dir, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	s.CallbackURL, s.CallbackToken = base+"/v1/notify/callback", "demo-callback-"+s.Secret
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

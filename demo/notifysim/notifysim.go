@@ -1,6 +1,7 @@
 // Package notifysim is a stand-in for GOV.UK Notify for tests and the
 // demonstration: it checks the same things, speaks the same payloads and, when
-// told to, misbehaves. It keeps what it was given in memory.
+// told to, misbehaves. It keeps what it was given in memory, and in a file if it is
+// opened with a folder.
 package notifysim
 
 import (
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/mail"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,6 +52,7 @@ type Server struct {
 	Client                     *http.Client
 
 	mu    sync.Mutex
+	file  *os.File // nil: memory only
 	got   []*Notification
 	fail  []int // statuses to answer instead of taking
 	drop  int   // take so many more and break the connection
@@ -57,7 +60,7 @@ type Server struct {
 	calls int
 }
 
-// New returns a server with a made-up service; APIKey is its key.
+// New returns a server with a made-up service that keeps nothing; APIKey is its key.
 func New(now func() time.Time) *Server {
 	return &Server{ServiceID: newUUID(), Secret: newUUID(), Now: now, Templates: map[string]Template{}, Client: http.DefaultClient}
 }
@@ -99,15 +102,15 @@ func (s *Server) Calls() (send, ask int) {
 }
 
 // Set gives a notification a status without telling anybody.
-func (s *Server) Set(id, status string) error {
+func (s *Server) Set(id, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.find(id)
 	if n == nil {
 		return fmt.Errorf("no notification %s", id)
 	}
-	n.Status, n.Completed = status, s.Now()
-	return nil
+	n.Status, n.Completed = name, s.Now()
+	return s.keep(line{Status: &status{n.ID, n.Status, n.Completed}})
 }
 
 // Deliver gives a notification a status and tells by call-back, as Notify does.
@@ -271,6 +274,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, typ string) {
 			name = "ValidationError"
 		}
 		refuse(w, http.StatusBadRequest, name, msg)
+		return
+	}
+	if err := s.keep(line{Took: n}); err != nil {
+		refuse(w, http.StatusInternalServerError, "Exception", "Internal server error")
 		return
 	}
 	s.got = append(s.got, n)
