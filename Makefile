@@ -6,8 +6,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 WEB         := internal/kernel/web
 ASSETS      := $(WEB)/dist/manifest.json
 
-# Pages that `make screenshots` takes from a running demo: PATH=NAME.
-SCREENSHOTS ?= /staff/map=map /staff/=staff /staff/estate=estate /=residents
+# Pages that `make screenshots` takes from a running demo: PATH=NAME, or PATH>BEGIN=NAME
+# for the first link on a page that begins so.
+SCREENSHOTS ?= /staff/map=map /staff/estate=estate '/staff/held>/staff/held/=held' '/staff/records>/staff/records/r=trail' \
+	'/staff/cases?type=case-bereavement>/staff/cases/=case' /=residents
 WIDTHS      ?= 1280 360
 
 export CGO_ENABLED := 0

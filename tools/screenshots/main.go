@@ -1,7 +1,10 @@
 // Command screenshots starts a demo, signs in as a member of staff and takes
 // pictures of pages for the documentation: `make screenshots`.
 //
-//	screenshots -reeve bin/reeve -out docs/images /staff/map=map /=residents
+//	screenshots -reeve bin/reeve -out docs/images /staff/map=map '/staff/cases>/staff/cases/=case'
+//
+// A page is PATH=NAME, or PATH>BEGIN=NAME for the first link on PATH that begins so.
+// Pictures are cut at a height and kept in few colours, so that they stay small.
 package main
 
 import (
@@ -32,7 +35,7 @@ func main() {
 	program := flag.String("reeve", "bin/reeve", "the program")
 	out := flag.String("out", "docs/images", "folder for the pictures")
 	widths := flag.String("widths", "1280", "widths in CSS pixels")
-	settle := flag.Duration("settle", 20*time.Second, "how long the demo runs before the first picture")
+	settle := flag.Duration("settle", 40*time.Second, "how long the demo runs before the first picture")
 	flag.Parse()
 	if err := run(*program, *out, strings.Fields(*widths), *settle, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "screenshots:", err)
@@ -82,9 +85,16 @@ func take(b *webtest.Chrome, base, out string, widths, pages []string, staff []*
 	}
 	var failed []error
 	for _, p := range pages {
-		path, name, ok := strings.Cut(p, "=")
-		if !ok {
+		i := strings.LastIndex(p, "=") // the path may have a query
+		if i < 0 {
 			return fmt.Errorf("%q is not PATH=NAME", p)
+		}
+		path, name := p[:i], p[i+1:]
+		if from, begin, ok := strings.Cut(path, ">"); ok {
+			var err error
+			if path, err = firstLink(base+from, begin, staff); err != nil {
+				return err
+			}
 		}
 		for _, w := range widths {
 			width, err := strconv.Atoi(w)
@@ -103,13 +113,45 @@ func take(b *webtest.Chrome, base, out string, widths, pages []string, staff []*
 				failed = append(failed, fmt.Errorf("%s at %d: %s", path, width, what))
 			}
 			file := filepath.Join(out, fmt.Sprintf("%s-%d.png", name, width))
-			if err := os.WriteFile(file, view.PNG, 0o644); err != nil {
+			small, err := shrink(view.PNG, tallest)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			if err := os.WriteFile(file, small, 0o644); err != nil {
 				return err
 			}
 			fmt.Println(file)
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// firstLink is the first link on a page that begins like this.
+func firstLink(page, begin string, who []*http.Cookie) (string, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, page, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range who {
+		req.AddCookie(c)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	doc, err := html.Parse(io.LimitReader(resp.Body, 4<<20))
+	if err != nil {
+		return "", err
+	}
+	for n := range doc.Descendants() {
+		for _, a := range n.Attr {
+			if n.Data == "a" && a.Key == "href" && strings.HasPrefix(a.Val, begin) {
+				return a.Val, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s has no link that begins with %s", page, begin)
 }
 
 func problems(view webtest.View) []string {
