@@ -89,9 +89,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openBlocks(ctx); err != nil {
 		return err
 	}
-	if problems := a.k.Defs.Problems(); len(problems) > 0 {
-		a.config.Log.Error("the definitions have mistakes; the last set without any stays in force", "err", problemsError(problems))
-	}
+	a.k.Defs.LogProblems()
 	a.mount()
 	a.metrics.observe(a)
 	return nil
@@ -139,7 +137,7 @@ func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
 	var problems []def.Problem
 	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: k.DB, Journal: k.Journal, Registry: registry(), FS: defs, Dir: c.Definitions, Log: c.Log})
 	if k.Defs != nil {
-		return err // a broken folder leaves the stored set in force; open says so
+		return err // a broken folder leaves the stored set in force; what is wrong is logged
 	}
 	return errors.Join(err, problemsError(problems))
 }
@@ -162,11 +160,10 @@ func (a *App) Handler() http.Handler { return a.k.Web }
 // BaseURL is how people reach the program.
 func (a *App) BaseURL() string { return a.k.BaseURL }
 
-// Reload takes up changed definitions, whole or not at all; what is wrong is logged.
+// Reload takes up changed definitions, whole or not at all; each mistake is logged.
 func (a *App) Reload(ctx context.Context) {
-	problems, err := a.k.Defs.Reload(ctx)
-	if err := errors.Join(err, problemsError(problems)); err != nil {
-		a.config.Log.Error("the definitions were not taken up; the old ones stay in force", "err", err)
+	if _, err := a.k.Defs.Reload(ctx); err != nil {
+		a.config.Log.Error("the definitions could not be stored; the old ones stay in force", "err", err)
 	}
 }
 

@@ -178,7 +178,7 @@ func (l *Live) Reload(ctx context.Context) ([]Problem, error) {
 	}
 	l.problems = problems
 	if len(problems) > 0 {
-		l.o.Log.Error("the definitions have mistakes: the old set stays in force", "problems", len(problems), "first", problems[0].String())
+		l.complain(problems)
 		return problems, nil
 	}
 	if err := l.activate(ctx, s); err != nil {
@@ -190,6 +190,28 @@ func (l *Live) Reload(ctx context.Context) ([]Problem, error) {
 	l.set.Store(s)
 	l.o.Log.Info("a new set of definitions is in force", "set", s.hash, "definitions", len(s.objects))
 	return nil, nil
+}
+
+// mostLogged is how many mistakes of one folder are logged.
+const mostLogged = 50
+
+// LogProblems logs what keeps the folder's present content from being in force, a
+// line each, with where it stands; nothing if it is in force. Reload does so itself.
+func (l *Live) LogProblems() {
+	if problems := l.Problems(); len(problems) > 0 {
+		l.complain(problems)
+	}
+}
+
+func (l *Live) complain(problems []Problem) {
+	l.o.Log.Error("the definitions have mistakes: the old set stays in force", "problems", len(problems))
+	for i, p := range problems {
+		if i == mostLogged {
+			l.o.Log.Error("more mistakes are not logged: reeve check shows all", "left", len(problems)-i)
+			return
+		}
+		l.o.Log.Error("a mistake in the definitions", "file", p.File, "line", p.Line, "col", p.Col, "problem", p.Message)
+	}
 }
 
 // Earlier reads a set that was once in force. The error is NotFound if none was.

@@ -2,6 +2,8 @@ package def_test
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,4 +139,39 @@ func TestWatch(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// Every mistake of a broken folder is logged with where it stands, up to a bound.
+func TestMistakesAreLogged(t *testing.T) {
+	db := storetest.Open(t, time.Now)
+	dir := t.TempDir()
+	write(t, dir, "a.yaml", head+"spec: {type: council}\n")
+	j, err := journal.Open(context.Background(), db, journal.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	l, _, err := def.OpenLive(context.Background(), def.LiveOptions{DB: db, Journal: j, Registry: registry(), Dir: dir, Log: slog.New(slog.NewTextHandler(&out, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]int{2: 2, 70: 50} {
+		out.Reset()
+		for i := range n {
+			write(t, dir, fmt.Sprintf("b%02d.yaml", i), strings.Replace(head, "org-a", fmt.Sprint("org-b", i), 1)+"spec: {type: councill}\n")
+		}
+		if p, err := l.Reload(context.Background()); len(p) != n || err != nil {
+			t.Fatal(p, err)
+		}
+		if got := strings.Count(out.String(), "a mistake in the definitions"); got != want || !strings.Contains(out.String(), "file=b01.yaml line=4 col=") {
+			t.Errorf("%d mistakes, %d logged:\n%s", n, got, out.String())
+		}
+		if n > want && !strings.Contains(out.String(), "left=20") {
+			t.Error("it does not say how many are left")
+		}
+		for i := range n {
+			os.Remove(filepath.Join(dir, fmt.Sprintf("b%02d.yaml", i)))
+		}
+	}
+	l.LogProblems()
 }
