@@ -126,11 +126,16 @@ func TestProxiesAndHealth(t *testing.T) {
 		}
 		far := "X-Forwarded-For: 203.0.113.9"
 		res, _ := get(r, "/metrics", far, "X-Forwarded-Proto: https", "X-Request-Id: from-the-proxy")
-		if trusted != (res.StatusCode == 403) || trusted != (res.Header.Get("X-Request-Id") == "from-the-proxy") || trusted != (res.Header.Get("Strict-Transport-Security") != "") {
+		if res.StatusCode != 403 || trusted != (res.Header.Get("X-Request-Id") == "from-the-proxy") || trusted != (res.Header.Get("Strict-Transport-Security") != "") {
 			t.Errorf("trusted %v: %s %v", trusted, res.Status, res.Header)
 		}
-		if res, _ := get(r, "/metrics", "X-Forwarded-For: 203.0.113.9, 192.0.2.7"); trusted != (res.StatusCode == 403) {
-			t.Errorf("trusted %v, two proxies: %s", trusted, res.Status)
+		for header, open := range map[string]bool{ // whether they may where the proxy is trusted
+			"X-Forwarded-For: 203.0.113.9, 192.0.2.7": false, "Forwarded: for=203.0.113.9": false, "X-Real-Ip: 203.0.113.9": false,
+			"X-Forwarded-For: 192.0.2.7": true,
+		} {
+			if res, _ := get(r, "/metrics", header); (res.StatusCode == 200) != (trusted && open) {
+				t.Errorf("trusted %v, %s: %s", trusted, header, res.Status)
+			}
 		}
 		if log := r.Logs(); strings.Contains(log, "203.0.113.9") {
 			t.Error("an address is in the log")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,16 +35,22 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) error {
 // showMetrics answers the machine itself and the networks of trusted proxies:
 // the numbers hold no personal data, but say what a body runs.
 func (a *App) showMetrics(w http.ResponseWriter, r *http.Request) error {
-	ip := web.ClientIP(r.Context())
-	// With this header it came through a proxy on this machine that nobody named in
-	// trusted_proxies: anybody may be behind it.
-	ok := ip.IsLoopback() && r.Header.Get("X-Forwarded-For") == ""
-	if nets, err := a.config.proxies(); err == nil {
-		for _, n := range nets {
-			ok = ok || n.Contains(ip)
-		}
+	nets, err := a.config.proxies()
+	if err != nil {
+		return err
 	}
-	if !ok {
+	trusted := func(ip netip.Addr) bool {
+		return slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Contains(ip) })
+	}
+	ip, peer := web.ClientIP(r.Context()), netip.Addr{}
+	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		peer = ap.Addr().Unmap()
+	}
+	// With these headers it came through a proxy. If nobody named that one in
+	// trusted_proxies, or it does not say for whom, anybody may be behind it.
+	known := trusted(peer) && r.Header.Get("X-Forwarded-For") != ""
+	proxied := slices.ContainsFunc([]string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"}, func(h string) bool { return len(r.Header[h]) > 0 })
+	if proxied && !known || !ip.IsLoopback() && !trusted(ip) {
 		return reeve.E(reeve.Forbidden, "app.metrics", "metrics are given to this machine and to the networks in trusted_proxies only")
 	}
 	a.metrics.handler().ServeHTTP(w, r)
