@@ -35,6 +35,9 @@ const (
 	keepTail = 20_000
 	chunk    = 5_000
 	perQuery = 400
+	// mostLag is how many record numbers the index may be behind though little waits
+	// to be written: all records from there on are read again at the next start.
+	mostLag = 100_000
 )
 
 // Hash names a key, or the content of a record.
@@ -340,6 +343,33 @@ func (x *Index) Remembered() {
 	slices.SortStableFunc(x.fifo, func(a, b entry) int { return cmp.Compare(a.seen.N, b.seen.N) })
 }
 
+// late reports whether the index is far behind the records.
+func (x *Index) late(ctx context.Context) (late bool, err error) {
+	err = x.db.View(ctx, func(tx *store.Tx) error {
+		upto, _, err := readMark(tx)
+		late = tx.Head().Record-1-upto > mostLag
+		return err
+	})
+	return late, err
+}
+
+// skip passes over records that came without any key.
+func (x *Index) skip(ctx context.Context) error {
+	return x.db.Update(ctx, func(tx *store.Tx) error {
+		buf, err := x.buffer(tx)
+		if err != nil {
+			return err
+		}
+		x.mu.Lock()
+		waiting := len(x.fifo)
+		x.mu.Unlock()
+		if waiting+len(buf.entries) > 0 {
+			return nil
+		}
+		return write(tx, nil, tx.Head().Record-1)
+	})
+}
+
 // forget drops keys of headers that are past their window, a few at a time.
 func (x *Index) forget(ctx context.Context) (did int, err error) {
 	before := x.db.Now().Add(-Window)
@@ -358,12 +388,22 @@ func (x *Index) forget(ctx context.Context) (did int, err error) {
 // It reports how many keys it wrote.
 func (x *Index) Step(ctx context.Context) (did int, err error) {
 	x.mu.Lock()
-	if len(x.fifo) <= keepTail {
-		x.mu.Unlock()
-		return x.forget(ctx)
+	waiting := len(x.fifo)
+	x.mu.Unlock()
+	if waiting <= keepTail {
+		late, err := x.late(ctx)
+		switch {
+		case err != nil:
+			return 0, err
+		case !late:
+			return x.forget(ctx)
+		case waiting == 0:
+			return 0, x.skip(ctx)
+		}
 	}
+	x.mu.Lock()
 	// All keys of the last number go together: a header's and a type's may share it.
-	n := chunk
+	n := min(chunk, len(x.fifo))
 	for n < len(x.fifo) && x.fifo[n].seen.N == x.fifo[n-1].seen.N {
 		n++
 	}

@@ -46,3 +46,62 @@ func TestFindWhileAKeyMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Records without a key do not make each start read them all again.
+func TestRecordsWithoutAKey(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		x, err := Open(t.Context(), db, [32]byte{1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		upto := func() int64 {
+			for range 5 {
+				if _, err := x.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n, err := x.Upto(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		pass := func(n int64) {
+			if err := db.Update(t.Context(), func(tx *store.Tx) error { tx.Head().Record += n; return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(mostLag)
+		if n := upto(); n != 0 {
+			t.Errorf("passed over up to %d at once", n)
+		}
+		h := x.Key("org-x", "rec-x", "k")
+		if err := db.Update(t.Context(), func(tx *store.Tx) error {
+			n := tx.Head().Record
+			tx.Head().Record++
+			return x.Put(tx, h, Seen{N: n, Epoch: 1, Digest: x.Digest([]byte("{}"))})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		pass(10)
+		if n := upto(); n != 0 && n != mostLag+1 && n != mostLag+11 {
+			t.Errorf("up to %d", n)
+		}
+		pass(mostLag)
+		if n := upto(); n < mostLag+1 {
+			t.Errorf("up to %d", n)
+		}
+		again, err := Open(t.Context(), db, [32]byte{1}) // remembers nothing by itself
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(t.Context(), func(tx *store.Tx) error {
+			if s, ok, err := again.Find(tx, nil, h); err != nil || !ok || s.N != mostLag+1 {
+				t.Errorf("%+v %v %v", s, ok, err)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
