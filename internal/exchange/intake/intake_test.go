@@ -381,6 +381,7 @@ func TestShapes(t *testing.T) {
 		"large line":        {"{\"id\":\"" + strings.Repeat("x", 2<<20) + "\"}\n{\"id\":\"b\",\"n\":1}", "application/x-ndjson", 202, "refused accepted"},
 		"large in list":     {`[{"id":"` + strings.Repeat("x", 2<<20) + `"},{"id":"b","n":1}]`, "application/json", 202, "refused accepted"},
 		"only large":        {"{\"id\":\"" + strings.Repeat("x", 2<<20) + "\"}\n", "application/x-ndjson", 413, ""},
+		"large alone":       {`{"id":"` + strings.Repeat("x", 2<<20) + `"}`, "application/json", 413, ""},
 		"held":              {`{"id":"a"}`, "application/json", 202, "held"},
 		"no key":            {`{"n":1}`, "application/json", 202, "held"},
 	} {

@@ -47,7 +47,11 @@ const (
 	ended
 )
 
-const notJSON = "the body is not JSON: it must begin with { or ["
+// Why a body cannot be read.
+const (
+	notJSON       = "the body is not JSON: it must begin with { or ["
+	firstTooLarge = "the first record is larger than 1 MiB"
+)
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -149,7 +153,7 @@ func (s *splitter) decide(b []byte) []byte {
 			if s.declared {
 				s.shape = lines
 			} else {
-				s.broken = "the first record is larger than 1 MiB"
+				s.broken = firstTooLarge
 			}
 		}
 		return nil

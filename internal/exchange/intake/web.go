@@ -80,6 +80,8 @@ func verdict(res *Result) *web.Fail {
 	switch {
 	case res.Broken != "" && c.Kept() > 0:
 		return &web.Fail{Err: reeve.E(reeve.Invalid, op, "%s. %d records before that were kept: see the receipts, and send the others again", res.Broken, c.Kept())}
+	case res.Broken == firstTooLarge:
+		return &web.Fail{Err: reeve.E(reeve.TooLarge, op, "%s. Nothing was kept", res.Broken)}
 	case res.Broken != "":
 		return &web.Fail{Err: reeve.E(reeve.Invalid, op, "%s. Nothing was kept", res.Broken)}
 	case c.Records == 0:
