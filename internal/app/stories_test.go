@@ -36,6 +36,8 @@ import (
 //	house DIR            open the house on the definitions in DIR (defs: those of
 //	                     examples/first, where the story has no file of that
 //	                     name; $DEMO: those of the demo)
+//	edit FILE OLD NEW    replace a text everywhere in a file
+//	reload               take up what changed in the definitions
 //	restart              close it and open it again on the same data
 //	receiver NAME [how]  a system that takes records; definitions reach it at env:NAME.
 //	                     how: ok (default), down, refuse, vanish (takes, never answers)
@@ -65,7 +67,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"house": cmd(1, (*story).house), "restart": cmd(0, (*story).restart), "receiver": cmd(1, (*story).receiver),
-			"folder": cmd(1, (*story).folder), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
+			"edit": cmd(3, (*story).edit), "reload": cmd(0, (*story).reload), "folder": cmd(1, (*story).folder), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
 			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
 			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
 			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),
@@ -216,6 +218,26 @@ func (s *story) house(ts *testscript.TestScript, args []string) error {
 func (s *story) restart(*testscript.TestScript, []string) error {
 	s.shut()
 	return s.open()
+}
+
+func (s *story) edit(ts *testscript.TestScript, args []string) error {
+	file := ts.MkAbs(args[0])
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(b), args[1]) {
+		return fmt.Errorf("%q does not stand in %s", args[1], args[0])
+	}
+	return os.WriteFile(file, []byte(strings.ReplaceAll(string(b), args[1], args[2])), 0o644)
+}
+
+func (s *story) reload(*testscript.TestScript, []string) error {
+	s.log.Reset()
+	if s.a.Reload(s.t.Context()); strings.Contains(s.log.String(), "level=ERROR") {
+		return fmt.Errorf("the definitions were not taken up: %s", s.log.String())
+	}
+	return nil
 }
 
 func (s *story) token(ts *testscript.TestScript, args []string) error {

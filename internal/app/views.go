@@ -137,23 +137,25 @@ func (a *App) offers(context.Context) (offers []portal.Offer, err error) {
 // partnerView is what one organisation sees of its own exchange.
 func (a *App) partnerView(ctx context.Context, party string) (v portal.PartnerView, err error) {
 	v.Name = a.organisationName(party)
+	present := a.k.Defs.Set().Present
 	seen, err := a.blocks.exchange.Intake.Seen(ctx)
 	if err != nil {
 		return v, err
 	}
 	for _, ag := range def.All[agreement.Spec](a.k.Defs.Set()) {
-		if ag.Spec.From != party && ag.Spec.To != party {
+		from := present("Organisation", ag.Spec.From) == party
+		if !from && present("Organisation", ag.Spec.To) != party {
 			continue
 		}
 		var what []string
 		for _, r := range ag.Spec.Records {
 			what = append(what, a.typeName(reeve.RecordType(r.Type)))
-			if ag.Spec.From != party {
+			if !from {
 				continue
 			}
-			t := portal.PartnerType{ID: r.Type, Name: a.typeName(reeve.RecordType(r.Type))}
+			t := portal.PartnerType{ID: present("RecordType", r.Type), Name: a.typeName(reeve.RecordType(r.Type))}
 			for _, s := range seen {
-				if s.Sender == party && string(s.Type) == r.Type {
+				if s.Sender == party && string(s.Type) == t.ID {
 					t.Accepted, t.Held, t.Refused, t.LastSeen = s.Accepted, s.Held, s.Refused, s.Last
 				}
 			}
@@ -199,7 +201,7 @@ func (a *App) latestOf(ctx context.Context, party string) (out []portal.PartnerR
 	}
 	recs, err := a.k.Log.Read(ctx, "", max(0, last-latestSearched), latestSearched)
 	for i := len(recs) - 1; i >= 0 && len(out) < latestShown; i-- {
-		if r := recs[i]; r.Sender == party {
+		if r := recs[i]; a.k.Defs.Set().Present("Organisation", r.Sender) == party {
 			out = append(out, portal.PartnerRecord{ID: string(r.ID), Type: a.typeName(r.Type), At: r.At})
 		}
 	}

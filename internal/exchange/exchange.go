@@ -69,10 +69,10 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	if err := x.openFlows(ctx, k, asks); err != nil {
 		return nil, err
 	}
-	if err := x.activate(k); err != nil {
+	if err := x.activate(ctx, k); err != nil {
 		return nil, err
 	}
-	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), List: lists(k), Zone: k.Zone}
+	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), List: lists(k), Lineage: lineage(k), Zone: k.Zone}
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
 	(&openapi.Publisher{Defs: k.Defs, Body: k.Body, BaseURL: k.BaseURL}).Mount(k.Web)
@@ -92,7 +92,7 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 	}
 	x.Quarantine, err = quarantine.New(ctx, quarantine.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Bus: k.Bus, Once: x.Once,
 		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
-		Zone: k.Zone, Name: names(k)})
+		Zone: k.Zone, Name: names(k), Lineage: lineage(k)})
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,8 @@ func (x *Exchange) park(tx *store.Tx, k *kernel.Kernel, p quarantine.Parked) err
 
 // activate follows the definitions: a new set is compiled as a whole, then put in
 // force everywhere in the exchange.
-func (x *Exchange) activate(k *kernel.Kernel) error {
+func (x *Exchange) activate(ctx context.Context, k *kernel.Kernel) error {
+	ctx = context.WithoutCancel(ctx) // sets come later, too
 	schemas := new(contract.Schemas)
 	problems := k.Defs.OnActivate(func(s *def.Set) (func(), []def.Problem) {
 		types, problems := schemas.Compile(s)
@@ -160,6 +161,9 @@ func (x *Exchange) activate(k *kernel.Kernel) error {
 		return func() {
 			x.rules.Store(&intake.Rules{Types: types, Agreements: agreements, Set: s.Hash()})
 			x.Flows.Use(flows)
+			if err := x.Once.Rename(ctx, s); err != nil { // in force all the same, and stored at the next start
+				k.Slog.Error("the names of renamed types and senders could not be stored", "error", err)
+			}
 		}, nil
 	})
 	if len(problems) > 0 {
@@ -178,6 +182,11 @@ func names(k *kernel.Kernel) func(kind, id string) string {
 	}
 }
 
+// lineage gives every id that a definition has or had, the present one first.
+func lineage(k *kernel.Kernel) func(kind, id string) []string {
+	return func(kind, id string) []string { return k.Defs.Set().Lineage(kind, id) }
+}
+
 // lists gives the names of record types, and of the organisations that give
 // something under an agreement, by id.
 func lists(k *kernel.Kernel) func(kind string) map[string]string {
@@ -185,7 +194,7 @@ func lists(k *kernel.Kernel) func(kind string) map[string]string {
 		out, name := map[string]string{}, names(k)
 		if kind == "Organisation" {
 			for _, a := range def.All[agreement.Spec](k.Defs.Set()) {
-				out[a.Spec.From] = name(kind, a.Spec.From)
+				out[k.Defs.Set().Present(kind, a.Spec.From)] = name(kind, a.Spec.From)
 			}
 			return out
 		}

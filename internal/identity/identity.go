@@ -56,6 +56,9 @@ func Open(ctx context.Context, k *kernel.Kernel, c Config) (*Identity, error) {
 	if i.Tokens, err = token.Open(ctx, k.DB, k.Journal); err != nil {
 		return nil, err
 	}
+	if k.Defs != nil {
+		i.Tokens.Present = func(kind, id string) string { return k.Defs.Set().Present(kind, id) }
+	}
 	i.Tokens.Mount(k.Web, k.Web.Secure())
 	i.Staff.Mount(k.Web)
 	i.People.Mount(k.Web, c.Zone, c.SourceName)

@@ -59,12 +59,19 @@ func (d *Desk) Submission(ctx context.Context, id string) (s Submission, err err
 		err := tx.QueryRow(`select id, sender, type, at, state, records, accepted, held, duplicate, refused from intake_submission where id = ?`, id).
 			Scan(&s.ID, &s.Sender, &s.Type, &at, &s.State, &c.Records, &c.Accepted, &c.Held, &c.Duplicate, &c.Refused)
 		s.At = time.UnixMilli(at).UTC()
+		s.Sender, s.Type = d.present(s.Sender, s.Type)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = reeve.E(reeve.NotFound, "intake.Submission", "there is no submission %q", id)
 	}
 	return s, err
+}
+
+// present is what a sender and a type are called now.
+func (d *Desk) present(sender string, t reeve.RecordType) (string, reeve.RecordType) {
+	a := d.o.Rules().Agreements
+	return a.Party(sender), a.Type(t)
 }
 
 // Receipts calls fn with the receipts of a submission in order, many at a time: one

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -25,7 +26,8 @@ func see(tx *store.Tx, sender string, t reeve.RecordType, c Counts) error {
 	return err
 }
 
-// Seen lists what every sender told, by sender and type.
+// Seen lists what every sender told, by sender and type; what was told under an
+// id that changed is counted under the present one.
 func (d *Desk) Seen(ctx context.Context) (seen []Seen, err error) {
 	err = d.o.DB.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`select sender, type, accepted, held, duplicate, refused, last from intake_seen order by sender, type`)
@@ -40,8 +42,16 @@ func (d *Desk) Seen(ctx context.Context) (seen []Seen, err error) {
 			if err := rows.Scan(&s.Sender, &t, &s.Accepted, &s.Held, &s.Duplicate, &s.Refused, &last); err != nil {
 				return err
 			}
-			s.Type, s.Last = reeve.RecordType(t), time.UnixMilli(last).UTC()
+			s.Last = time.UnixMilli(last).UTC()
+			s.Sender, s.Type = d.present(s.Sender, reeve.RecordType(t))
 			s.Records = s.Accepted + s.Held + s.Duplicate + s.Refused
+			if i := slices.IndexFunc(seen, func(o Seen) bool { return o.Sender == s.Sender && o.Type == s.Type }); i >= 0 {
+				seen[i].plus(s.Counts)
+				if s.Last.After(seen[i].Last) {
+					seen[i].Last = s.Last
+				}
+				continue
+			}
 			seen = append(seen, s)
 		}
 		return rows.Err()

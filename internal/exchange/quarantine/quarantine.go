@@ -83,6 +83,9 @@ type Options struct {
 	Zone    *time.Location       // of times on pages; nil for UTC
 	// Name is what pages call a definition, by kind and id; nil: its id.
 	Name func(kind, id string) string
+	// Lineage is every id that a definition has or had, by kind and one of them, the
+	// present one first; nil: none ever changed.
+	Lineage func(kind, id string) []string
 }
 
 // Parking is told what a person decided about a parked record.

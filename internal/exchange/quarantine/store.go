@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,6 +106,7 @@ func (w *Ward) scan(r scanner) (Held, error) {
 	if err != nil {
 		return h, err
 	}
+	h.Type, h.Sender = w.present(h.Type, h.Sender)
 	copy(h.Lane[:], lane)
 	copy(h.Known[:], known)
 	copy(h.Sent[:], sent)
@@ -178,16 +180,40 @@ type Filter struct {
 	Max    int   // 0: 50
 }
 
-func (f Filter) where() (string, []any) {
+// lineage is every id that a definition has or had, the present one first.
+func (w *Ward) lineage(kind, id string) []string {
+	if w.o.Lineage == nil {
+		return []string{id}
+	}
+	return w.o.Lineage(kind, id)
+}
+
+// present is what a type and a sender are called now.
+func (w *Ward) present(t reeve.RecordType, sender string) (reeve.RecordType, string) {
+	return reeve.RecordType(w.lineage("RecordType", string(t))[0]), w.lineage("Organisation", sender)[0]
+}
+
+// among is a condition that a column holds one of several ids.
+func among(column string, ids []string) (string, []any) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	return ` and ` + column + ` in (?` + strings.Repeat(", ?", len(ids)-1) + `)`, args
+}
+
+func (w *Ward) where(f Filter) (string, []any) {
 	if f.State == "" {
 		f.State = Open
 	}
 	q, args := ` where state = ?`, []any{string(f.State)}
 	if f.Type != "" {
-		q, args = q+` and type = ?`, append(args, string(f.Type))
+		in, ids := among("type", w.lineage("RecordType", string(f.Type)))
+		q, args = q+in, append(args, ids...)
 	}
 	if f.Sender != "" {
-		q, args = q+` and sender = ?`, append(args, f.Sender)
+		in, ids := among("sender", w.lineage("Organisation", f.Sender))
+		q, args = q+in, append(args, ids...)
 	}
 	if f.Max <= 0 {
 		f.Max = 50
@@ -197,7 +223,7 @@ func (f Filter) where() (string, []any) {
 
 // List returns held records, oldest first.
 func (w *Ward) List(ctx context.Context, f Filter) (out []Held, err error) {
-	where, args := f.where()
+	where, args := w.where(f)
 	err = w.o.DB.View(ctx, func(tx *store.Tx) error {
 		out, err = w.list(tx, `select `+heldColumns+` from quarantine_held`+where, args...)
 		return err
@@ -254,16 +280,17 @@ type Count struct {
 // Counts tells what is open, by type and sender; party "" is everybody.
 func (w *Ward) Counts(ctx context.Context, party string) (out []Count, err error) {
 	err = w.o.DB.View(ctx, func(tx *store.Tx) error {
-		out, err = counts(tx, party)
+		out, err = w.counts(tx, party)
 		return err
 	})
 	return out, err
 }
 
-func counts(tx *store.Tx, party string) ([]Count, error) {
+func (w *Ward) counts(tx *store.Tx, party string) ([]Count, error) {
 	only, args := "", []any{}
 	if party != "" {
-		only, args = ` and sender = ?`, []any{party, party}
+		only, args = among("sender", w.lineage("Organisation", party))
+		args = append(args, args...)
 	}
 	rows, err := tx.Query(`select type, sender, sum(held), sum(parked), min(at) from (
 		select type, sender, 1 as held, 0 as parked, at from quarantine_held where state = 'held'`+only+`
@@ -281,6 +308,15 @@ func counts(tx *store.Tx, party string) ([]Count, error) {
 			return nil, err
 		}
 		c.Oldest = time.UnixMilli(at).UTC()
+		c.Type, c.Sender = w.present(c.Type, c.Sender)
+		if i := slices.IndexFunc(out, func(o Count) bool { return o.Type == c.Type && o.Sender == c.Sender }); i >= 0 {
+			o := &out[i]
+			o.Held, o.Parked = o.Held+c.Held, o.Parked+c.Parked
+			if c.Oldest.Before(o.Oldest) {
+				o.Oldest = c.Oldest
+			}
+			continue
+		}
 		out = append(out, c)
 	}
 	return out, rows.Err()
@@ -317,6 +353,7 @@ func (w *Ward) scanParked(r scanner) (Parked, error) {
 	if err := r.Scan(&p.Flow, &p.N, &p.ID, &p.State, &p.Type, &p.Sender, &p.Cause, &at, &problems, &settled, &p.By); err != nil {
 		return p, err
 	}
+	p.Type, p.Sender = w.present(p.Type, p.Sender)
 	p.At = time.UnixMilli(at).UTC()
 	if settled != 0 {
 		p.Settled = time.UnixMilli(settled).UTC()
@@ -347,7 +384,7 @@ func (w *Ward) Parked(ctx context.Context, flow string, n int64) (p Parked, err 
 
 // ListParked returns parked records, oldest number first.
 func (w *Ward) ListParked(ctx context.Context, f Filter) (out []Parked, err error) {
-	where, args := f.where()
+	where, args := w.where(f)
 	err = w.o.DB.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`select `+parkedColumns+` from quarantine_parked`+where, args...)
 		if err != nil {

@@ -55,7 +55,10 @@ type Teller struct {
 	Name func(kind, id string) string
 	// List is the names of all definitions of a kind by id, to choose from; may be nil.
 	List func(kind string) map[string]string
-	Zone *time.Location // of times on pages; nil for UTC
+	// Lineage is every id that a definition has or had, by kind and one of them, the
+	// present one first; nil: none ever changed.
+	Lineage func(kind, id string) []string
+	Zone    *time.Location // of times on pages; nil for UTC
 }
 
 const maxEntries = 100 // journal entries told of one record
@@ -63,6 +66,19 @@ const maxEntries = 100 // journal entries told of one record
 // Tell returns the story of a record, by any id that a receipt gave. It is for the
 // caller to see that whoever asks may know.
 func (t *Teller) Tell(ctx context.Context, id reeve.RecordID) (Trail, error) {
+	out, err := t.tell(ctx, id)
+	out.Type, out.Sender = reeve.RecordType(t.lineage("RecordType", string(out.Type))[0]), t.lineage("Organisation", out.Sender)[0]
+	return out, err
+}
+
+func (t *Teller) lineage(kind, id string) []string {
+	if t.Lineage == nil {
+		return []string{id}
+	}
+	return t.Lineage(kind, id)
+}
+
+func (t *Teller) tell(ctx context.Context, id reeve.RecordID) (Trail, error) {
 	const op = "trail.Tell"
 	if strings.HasPrefix(string(id), "x") {
 		return t.refused(ctx, id)

@@ -150,14 +150,15 @@ func (p pages) latest(ctx context.Context, t reeve.RecordType, sender string, be
 	if before > 0 {
 		last = min(last, before-1)
 	}
+	senders := p.t.lineage("Organisation", sender)
 	for end := max(0, last-maxSearch); last > end; {
 		from := max(end, last-searchStep)
-		recs, err := p.t.Log.Read(ctx, t, from, searchStep)
+		recs, err := p.read(ctx, t, from)
 		if err != nil {
 			return nil, 0, err
 		}
 		for i := len(recs) - 1; i >= 0; i-- {
-			if rec := recs[i]; rec.N <= last && (sender == "" || rec.Sender == sender) {
+			if rec := recs[i]; rec.N <= last && (sender == "" || slices.Contains(senders, rec.Sender)) {
 				if len(found) == pageSize {
 					return found, rec.N + 1, nil
 				}
@@ -170,6 +171,18 @@ func (p pages) latest(ctx context.Context, t reeve.RecordType, sender string, be
 		older = last + 1
 	}
 	return found, older, nil
+}
+
+// read reads records of a type, under any id that it has or had, "" for all.
+func (p pages) read(ctx context.Context, t reeve.RecordType, after int64) (recs []reclog.Record, err error) {
+	if t == "" {
+		return p.t.Log.Read(ctx, "", after, searchStep)
+	}
+	var types []reeve.RecordType
+	for _, id := range p.t.lineage("RecordType", string(t)) {
+		types = append(types, reeve.RecordType(id))
+	}
+	return p.t.Log.ReadTypes(ctx, types, after, searchStep)
 }
 
 // choices are what a list can be narrowed to, by name.

@@ -47,13 +47,17 @@ func (t Token) Live(now time.Time) bool { return t.Revoked.IsZero() && now.Befor
 
 // Register keeps the tokens.
 type Register struct {
+	// Present is what a definition is called now, by its kind and any id that it has
+	// or had; nil: none ever changed. Set it before use.
+	Present func(kind, id string) string
+
 	db  *store.DB
 	log *journal.Journal
 }
 
 // Open opens the register in db.
 func Open(ctx context.Context, db *store.DB, log *journal.Journal) (*Register, error) {
-	return &Register{db, log}, db.Migrate(ctx, "identity/token", migrations)
+	return &Register{db: db, log: log}, db.Migrate(ctx, "identity/token", migrations)
 }
 
 // Create makes a token for an Organisation that works until expires, and returns
@@ -105,6 +109,9 @@ func (r *Register) List(ctx context.Context) (ts []Token, err error) {
 		ts, err = all(tx)
 		return err
 	})
+	for i := range ts {
+		r.rename(&ts[i])
+	}
 	return ts, err
 }
 
@@ -130,10 +137,27 @@ func (r *Register) Check(ctx context.Context, secret string) (t Token, err error
 	case !t.Live(r.db.Now()):
 		return t, reeve.E(reeve.Unauthenticated, op, "this token expired on %s: ask for a new one", t.Expires.Format("2 January 2006"))
 	}
+	r.rename(&t)
 	return t, nil
 }
 
-// May reports whether the token may send records of the type.
+// rename puts a token under the present ids: it works on when its organisation, or
+// a type that it is for, gets another.
+func (r *Register) rename(t *Token) {
+	t.Party = r.present("Organisation", t.Party)
+	for i, typ := range t.Types {
+		t.Types[i] = r.present("RecordType", typ)
+	}
+}
+
+func (r *Register) present(kind, id string) string {
+	if r.Present == nil {
+		return id
+	}
+	return r.Present(kind, id)
+}
+
+// May reports whether the token may send records of the type, by its present id.
 func (t Token) May(typ reeve.RecordType) bool {
 	return len(t.Types) == 0 || slices.Contains(t.Types, string(typ))
 }

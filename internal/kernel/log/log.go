@@ -240,6 +240,12 @@ func (l *Log) ReadTx(tx *store.Tx, t reeve.RecordType, after int64, limit int) (
 	return out, nil
 }
 
+// ReadTypes is ReadTypesTx in a transaction of its own.
+func (l *Log) ReadTypes(ctx context.Context, types []reeve.RecordType, after int64, max int) (recs []Record, err error) {
+	err = l.db.View(ctx, func(tx *store.Tx) error { recs, err = l.ReadTypesTx(tx, types, after, max); return err })
+	return recs, err
+}
+
 // ReadTypesTx is ReadTx for records of any of several types, by number: one read
 // for each. It is for a type that had other ids before.
 func (l *Log) ReadTypesTx(tx *store.Tx, types []reeve.RecordType, after int64, limit int) ([]Record, error) {
