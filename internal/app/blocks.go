@@ -23,6 +23,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/delivery"
 	"github.com/reeve-civic/reeve/internal/exchange/flow"
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
+	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/identity"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
@@ -56,7 +57,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	for name, r := range b.services.Receivers() {
 		receivers[name] = r
 	}
-	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound}); err != nil {
+	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	if b.estate, err = estate.Open(ctx, k, estate.Asks{Interfaces: interfacesOf{a}, Flows: flowsOf{a}}); err != nil {
@@ -316,6 +317,13 @@ func (a *App) Journal(ctx context.Context) ([]journal.Entry, error) {
 	return a.k.Journal.Read(ctx, 0, int(size))
 }
 
+// received counts records under the name that their type has now.
+func (a *App) received(t reeve.RecordType, c intake.Counts) {
+	if o, ok := a.k.Defs.Set().Lookup("RecordType", string(t)); ok {
+		a.metrics.received(o.ID, c)
+	}
+}
+
 // collectBlocks adds the blocks' figures to a scrape.
 func (a *App) collectBlocks(ctx context.Context, send func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string)) {
 	stats, err := a.blocks.exchange.Flows.Volumes(ctx)
@@ -330,6 +338,11 @@ func (a *App) collectBlocks(ctx context.Context, send func(d *prometheus.Desc, t
 	}
 	if counts, err := a.blocks.exchange.Quarantine.Counts(ctx, ""); err == nil {
 		held := map[reeve.RecordType]int{}
+		for _, o := range a.k.Defs.Set().Objects() {
+			if o.Kind == "RecordType" {
+				held[reeve.RecordType(o.ID)] = 0
+			}
+		}
 		for _, c := range counts {
 			held[c.Type] += c.Held
 		}

@@ -9,14 +9,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/internal/exchange/intake"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
 // metrics are what /metrics shows; docs/operations.md lists the names. Labels
 // are names of routes, workers, flows and states, never of people.
 type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
-	failures *prometheus.CounterVec
+	registry   *prometheus.Registry
+	requests   *prometheus.HistogramVec
+	failures   *prometheus.CounterVec
+	records    *prometheus.CounterVec
+	deliveries *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -29,8 +35,14 @@ func newMetrics() *metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "reeve_worker_failures_total", Help: "Steps of workers that failed and were tried again.",
 		}, []string{"worker"}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reeve_records_total", Help: "Records that came in, by what became of them at the door.",
+		}, []string{"type", "outcome"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reeve_deliveries_total", Help: "Attempts to deliver a record, by outcome.",
+		}, []string{"flow", "outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.failures, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.failures, m.records, m.deliveries, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -40,8 +52,40 @@ func (m *metrics) request(route string, status int, took time.Duration) {
 
 func (m *metrics) failed(worker string) { m.failures.WithLabelValues(worker).Inc() }
 
-// observe adds what is asked of the house at each scrape.
+// received counts what became of records of a defined type.
+func (m *metrics) received(recordType string, c intake.Counts) {
+	for outcome, n := range map[string]int64{"accepted": c.Accepted, "held": c.Held, "duplicate": c.Duplicate, "refused": c.Refused} {
+		m.records.WithLabelValues(recordType, outcome).Add(float64(n))
+	}
+}
+
+// delivered counts outcomes of attempts; one that never left counts for nothing.
+func (m *metrics) delivered(flow, outcome string, n int) {
+	if outcome != connector.Untried.String() {
+		m.deliveries.WithLabelValues(flow, outcome).Add(float64(n))
+	}
+}
+
+// observe adds what is asked of the house at each scrape, and begins every counter
+// at nought, so that its first step is seen.
 func (m *metrics) observe(a *App) {
+	for _, w := range a.k.Workers() {
+		m.failures.WithLabelValues(w.Name)
+	}
+	a.k.Defs.OnActivate(func(s *def.Set) (func(), []def.Problem) {
+		return func() {
+			for _, o := range s.Objects() {
+				switch o.Kind {
+				case "RecordType":
+					m.received(o.ID, intake.Counts{})
+				case "Flow":
+					for _, outcome := range []connector.Outcome{connector.Delivered, connector.Refused, connector.Later, connector.Unclear} {
+						m.delivered(o.ID, outcome.String(), 0)
+					}
+				}
+			}
+		}, nil
+	})
 	m.registry.MustRegister(&gauges{a})
 }
 
@@ -88,6 +132,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	if fs, err := g.a.k.Bus.Failing(ctx); err == nil {
 		by := map[string]int{}
+		for _, c := range g.a.k.Bus.Consumers() {
+			by[c] = 0
+		}
 		for _, f := range fs {
 			by[f.Consumer]++
 		}

@@ -100,6 +100,16 @@ func (b *Bus) Subscribe(consumer string, types []string, h Handler, opts ...Opti
 	b.subs = append(b.subs, s)
 }
 
+// Consumers are the names of all that subscribed.
+func (b *Bus) Consumers() (names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.subs {
+		names = append(names, s.consumer)
+	}
+	return names
+}
+
 func (s *sub) wants(typ string) bool {
 	for _, t := range s.types {
 		group, ok := strings.CutSuffix(t, "*")
