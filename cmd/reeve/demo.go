@@ -33,6 +33,11 @@ func (d demoCmd) Run(ctx context.Context) error {
 	if d.Verbose {
 		level = slog.LevelInfo
 	}
+	if l := os.Getenv("REEVE_LOG_LEVEL"); l != "" {
+		if err := level.UnmarshalText([]byte(l)); err != nil {
+			return fmt.Errorf("REEVE_LOG_LEVEL: %q is not a level; use debug, info, warn or error", l)
+		}
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	if err := os.MkdirAll(d.Data, 0o700); err != nil {
 		return err
