@@ -190,13 +190,14 @@ func (l Link) label(now time.Time) string {
 	if l.State == Undeclared {
 		how = "seen"
 	}
-	s += "<BR/>" + count(l.Delivered) + " " + how
+	s += `<BR/><FONT COLOR="#0b0c0c">` + count(l.Delivered) + " " + how
 	if l.Waiting > 0 {
 		s += ", " + count(l.Waiting) + " waiting"
 	}
 	if l.Held > 0 {
-		s += `, <FONT COLOR="#a52a2a">` + count(l.Held) + " held</FONT>"
+		s += `, </FONT><FONT COLOR="#a52a2a">` + count(l.Held) + " held"
 	}
+	s += "</FONT>"
 	switch {
 	case l.LastSeen.IsZero():
 		s += `<BR/><FONT COLOR="#484949">never seen</FONT>`
@@ -213,7 +214,9 @@ const gap = `<BR/><FONT POINT-SIZE="5"> </FONT>`
 
 // lines escapes text for a label of graphviz.
 func lines(s string) string {
-	return strings.ReplaceAll(html.EscapeString(s), "\n", "<BR/>")
+	// Without a font of its own a line gets no room under it.
+	const begin, end = `<FONT COLOR="#0b0c0c">`, `</FONT>`
+	return begin + strings.ReplaceAll(html.EscapeString(s), "\n", end+"<BR/>"+begin) + end
 }
 
 // count is a number with commas between thousands.

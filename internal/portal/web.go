@@ -121,7 +121,15 @@ type mapView struct {
 }
 
 // systems is how many systems are drawn.
-func (v mapView) systems() string { return strconv.Itoa(len(v.Nodes)) }
+func (v mapView) systems() string {
+	n := 0
+	for _, node := range v.Nodes {
+		if node.Href != "" { // others are senders of whom no system is known
+			n++
+		}
+	}
+	return strconv.Itoa(n)
+}
 
 func linkRows(m Map, now time.Time, state ...State) (rows [][]ui.Cell) {
 	for _, l := range m.Links {
@@ -156,9 +164,9 @@ func num(n int64) ui.Cell { return ui.Num(count(n)) }
 
 func seen(now, t time.Time) ui.Cell {
 	if t.IsZero() {
-		return ui.Cell{Text: "never"}
+		return ui.Cell{Text: "never", Classes: "app-nowrap"}
 	}
-	return ui.Cell{Text: Ago(now, t)}
+	return ui.Cell{Text: Ago(now, t), Classes: "app-nowrap"}
 }
 
 func pages(older, newer string) ui.PaginationOptions {

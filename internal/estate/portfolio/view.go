@@ -41,7 +41,7 @@ func post(id string) string {
 	}
 	words := strings.Fields(ui.Words(rest))
 	for i, w := range words {
-		if len(w) <= 3 && !strings.Contains(" and of for the ", " "+w+" ") { // gis, it, hr
+		if strings.Contains(" gis hr it ict foi crm ", " "+w+" ") {
 			words[i] = strings.ToUpper(w)
 		}
 	}

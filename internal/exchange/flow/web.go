@@ -127,8 +127,15 @@ func (s Stat) state() (text string, tone ui.Tone) {
 		return "Late", ui.Waiting
 	case s.Quiet:
 		return "Silent", ui.Waiting
+	case s.idle():
+		return "Nothing yet", ui.Quiet
 	}
 	return "Running", ui.Good
+}
+
+// idle reports whether nothing has come through yet, and nothing is on its way.
+func (s Stat) idle() bool {
+	return s.LastSeen.IsZero() && s.Uncertain == 0 && s.Waiting == 0 && s.Lag == 0
 }
 
 // explain says in a sentence how the flow stands.
@@ -146,6 +153,8 @@ func (s Stat) explain() string {
 		return "Records wait longer than its definition expects."
 	case s.Quiet:
 		return "Nothing has come through for longer than its definition expects."
+	case s.idle():
+		return "Nothing has come through yet."
 	}
 	return "Records go through as they come."
 }
@@ -240,7 +249,7 @@ func listRows(stats []Stat, now time.Time) (rows [][]ui.Cell) {
 		text, tone := s.state()
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)}, {Text: or(s.To.SystemName, s.To.Interface)},
-			{Text: ui.Words(string(s.Purpose))}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), {Text: ago(now, s.LastSeen)},
+			{Text: ui.Words(string(s.Purpose))}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), {Text: ago(now, s.LastSeen), Classes: "app-nowrap"},
 			ui.CellHTML(ui.Status(text, tone)),
 		})
 	}

@@ -52,7 +52,7 @@ spec: {from: if-register, to: if-tax, record: rec-death.v1, agreement: agr-tax, 
 	}
 	for path, want := range map[string][]string{
 		"/staff/flows":                {"Deaths to council tax", "Council tax", "exemption", "Running", "By hand", "Declared, but going another way"},
-		"/staff/flows/flow-tax":       {"What they may see", "/address/postcode", "A person decides", "agr-tax"},
+		"/staff/flows/flow-tax":       {"What they may see", "address, postcode", "A person decides", "Deaths to council tax"},
 		"/staff/deliveries/uncertain": {string(rec.ID), "It arrived", "Send it again", "The connection broke"},
 	} {
 		w := do("GET", path, nil)

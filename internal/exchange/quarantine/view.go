@@ -32,7 +32,7 @@ func (d listData) stats() []ui.Stat {
 			oldest = c.Oldest
 		}
 	}
-	stats := []ui.Stat{{Label: "held", Value: strconv.Itoa(held), Href: "#held"}, {Label: "parked by a flow", Value: strconv.Itoa(parked), Href: "#parked"}}
+	stats := []ui.Stat{{Label: "held", Value: strconv.Itoa(held), Href: "#held"}, {Label: "could not be delivered", Value: strconv.Itoa(parked), Href: "#parked"}}
 	if held > 0 {
 		stats[0].Tone = ui.Bad
 	}
@@ -83,7 +83,10 @@ func (d listData) heldRows() (rows [][]ui.Cell) {
 		wrong := ""
 		switch {
 		case len(h.Problems) > 0:
-			wrong = otherText(h.Problems[0].Path, h.Problems[0].Message)
+			wrong = h.Problems[0].Message
+			if path := h.Problems[0].Path; path != "" {
+				wrong = ui.FieldText(path) + ": " + wrong
+			}
 			if n := len(h.Problems) - 1; n > 0 {
 				wrong += fmt.Sprintf(", and %d more", n)
 			}
