@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // the body's days begin and end in its own zone, wherever this runs
 
@@ -17,13 +18,14 @@ import (
 	"github.com/reeve-civic/reeve/internal/app"
 )
 
-// cli is every command. What others rely on: see docs/commands.md.
+// cli is every command. Each ends with 0 when all went well, with 1 when something
+// did not, and with 2 when it was called in a way that it does not understand.
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run Ashcombe Borough Council: a whole body with simulated systems and real input."`
 	Serve   serveCmd   `cmd:"" help:"Run Reeve on your own definitions."`
 	Check   checkCmd   `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
-	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts."`
+	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts; ends with 1 if any was held or refused."`
 	Import  importCmd  `cmd:"" help:"Turn a spreadsheet into definitions."`
 	Journal journalCmd `cmd:"" help:"Verify the journal."`
 	Token   tokenCmd   `cmd:"" help:"Create, list and revoke the bearer tokens of partners."`
@@ -40,7 +42,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	k := kong.Parse(&c, kong.Name("reeve"), kong.Description("What is declared is what is enforced, and what flows is what is drawn."), kong.ShortUsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	parser := kong.Must(&c, kong.Name("reeve"), kong.Description("What is declared is what is enforced, and what flows is what is drawn."), kong.BindTo(ctx, (*context.Context)(nil)))
+	k, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reeve: "+usage(err))
+		os.Exit(2)
+	}
 	switch err := k.Run(); {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, errFailed):
@@ -53,6 +60,23 @@ func main() {
 		fmt.Fprintln(os.Stderr, "reeve: "+text)
 		os.Exit(1)
 	}
+}
+
+// usage says what is wrong with how the program was called, in one line, and where
+// to read more.
+func usage(err error) string {
+	help := "reeve --help"
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil && p.Context.Command() != "" {
+		words := []string{"reeve"}
+		for _, w := range strings.Fields(p.Context.Command()) {
+			if !strings.HasPrefix(w, "<") {
+				words = append(words, w)
+			}
+		}
+		help = strings.Join(append(words, "--help"), " ")
+	}
+	return strings.ReplaceAll(err.Error(), "\n", " ") + ": see " + help
 }
 
 // where says which data a command works on.

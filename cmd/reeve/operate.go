@@ -142,6 +142,7 @@ func (j journalVerifyCmd) Run(ctx context.Context) error {
 
 type backupCmd struct {
 	where
+	JSON bool   `help:"Print as JSON."`
 	File string `arg:"" help:"File to write." type:"path"`
 }
 
@@ -159,12 +160,20 @@ func (b backupCmd) Run(ctx context.Context) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	if b.JSON {
+		i, err := os.Stat(b.File)
+		if err != nil {
+			return err
+		}
+		return printJSON(map[string]any{"file": b.File, "bytes": i.Size()})
+	}
 	fmt.Printf("Written to %s. The master key is not in it: keep the two apart, and keep both.\n", b.File)
 	return nil
 }
 
 type restoreCmd struct {
 	where
+	JSON bool   `help:"Print as JSON."`
 	File string `arg:"" help:"Backup to restore." type:"existingfile"`
 }
 
@@ -176,6 +185,9 @@ func (r restoreCmd) Run(ctx context.Context) error {
 	report, err := app.Restore(ctx, c, r.File)
 	if err != nil {
 		return err
+	}
+	if r.JSON {
+		return printJSON(report)
 	}
 	fmt.Println(report)
 	return nil
