@@ -90,15 +90,6 @@ func exampleDefinitions(t *testing.T) string {
 	return dir
 }
 
-func demoDefinitions(t *testing.T) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "demo")
-	if err := os.CopyFS(dir, demo.Body()); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -36,7 +36,6 @@ import (
 type house struct {
 	*testing.T
 	ctx    context.Context
-	now    time.Time
 	k      *kernel.Kernel
 	id     *identity.Identity
 	s      *services.Services

@@ -13,17 +13,16 @@ type row struct {
 	id       reeve.PersonID
 	alias    reeve.PersonID
 	standing string
-	on       string
 	sealed   []byte
 }
 
 func insertPerson(tx *store.Tx, id reeve.PersonID, sealed []byte) error {
-	_, err := tx.Exec(`insert into person (id, alias_of, standing, standing_on, sealed, created) values (?, '', ?, '', ?, ?)`, string(id), Living, sealed, tx.Now.UnixMilli())
+	_, err := tx.Exec(`insert into person (id, alias_of, standing, sealed, created) values (?, '', ?, ?, ?)`, string(id), Living, sealed, tx.Now.UnixMilli())
 	return err
 }
 
 func getPerson(tx *store.Tx, id reeve.PersonID) (p row, err error) {
-	err = tx.QueryRow(`select id, alias_of, standing, standing_on, sealed from person where id = ?`, string(id)).Scan(&p.id, &p.alias, &p.standing, &p.on, &p.sealed)
+	err = tx.QueryRow(`select id, alias_of, standing, sealed from person where id = ?`, string(id)).Scan(&p.id, &p.alias, &p.standing, &p.sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, reeve.E(reeve.NotFound, "identity.person", "there is no person %s", id)
 	}
@@ -35,8 +34,8 @@ func setSealed(tx *store.Tx, id reeve.PersonID, sealed []byte) error {
 	return err
 }
 
-func setStanding(tx *store.Tx, id reeve.PersonID, standing, on string) error {
-	_, err := tx.Exec(`update person set standing = ?, standing_on = ? where id = ?`, standing, on, string(id))
+func setStanding(tx *store.Tx, id reeve.PersonID, standing string) error {
+	_, err := tx.Exec(`update person set standing = ? where id = ?`, standing, string(id))
 	return err
 }
 
@@ -44,10 +43,6 @@ func setStanding(tx *store.Tx, id reeve.PersonID, standing, on string) error {
 func setAlias(tx *store.Tx, id, into reeve.PersonID) error {
 	_, err := tx.Exec(`update person set alias_of = ? where id = ? or alias_of = ?`, string(into), string(id), string(id))
 	return err
-}
-
-func aliases(tx *store.Tx, id reeve.PersonID) ([]reeve.PersonID, error) {
-	return scanIDs(tx.Query(`select id from person where alias_of = ? order by id`, string(id)))
 }
 
 func scanIDs(rows *store.Rows, err error) (ids []reeve.PersonID, _ error) {

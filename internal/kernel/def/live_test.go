@@ -23,30 +23,30 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-func open(t *testing.T, db *store.DB, dir string) (*def.Live, []def.Problem, error, *journal.Journal) {
+func open(t *testing.T, db *store.DB, dir string) (*def.Live, []def.Problem, *journal.Journal, error) {
 	t.Helper()
 	j, err := journal.Open(context.Background(), db, journal.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l, problems, err := def.OpenLive(context.Background(), def.LiveOptions{DB: db, Journal: j, Registry: registry(), Dir: dir, Poll: 5 * time.Millisecond})
-	return l, problems, err, j
+	return l, problems, j, err
 }
 
 func TestLive(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		dir := filepath.Join(t.TempDir(), "defs")
-		if l, problems, err, _ := open(t, db, dir); l != nil || problems != nil || err == nil || !strings.Contains(err.Error(), "give a folder") {
+		if l, problems, _, err := open(t, db, dir); l != nil || problems != nil || err == nil || !strings.Contains(err.Error(), "give a folder") {
 			t.Fatalf("nothing at all: %v %v %v", l, problems, err)
 		}
 		os.Mkdir(dir, 0o755)
 		write(t, dir, "a.yaml", "apiVersion: reeve/v1\n")
-		if l, problems, err, _ := open(t, db, dir); l != nil || len(problems) == 0 || err != nil {
+		if l, problems, _, err := open(t, db, dir); l != nil || len(problems) == 0 || err != nil {
 			t.Fatalf("mistakes and nothing before: %v %v %v", l, problems, err)
 		}
 		write(t, dir, "a.yaml", head+"spec: {type: council}\n")
-		l, problems, err, j := open(t, db, dir)
+		l, problems, j, err := open(t, db, dir)
 		if problems != nil || err != nil {
 			t.Fatal(problems, err)
 		}
@@ -98,11 +98,11 @@ func TestLive(t *testing.T) {
 		}
 
 		write(t, dir, "b.yaml", "nonsense")
-		if again, p, err, _ := open(t, db, dir); err != nil || len(p) == 0 || again.Set().Hash() != second || len(again.Set().Objects()) != 2 {
+		if again, p, _, err := open(t, db, dir); err != nil || len(p) == 0 || again.Set().Hash() != second || len(again.Set().Objects()) != 2 {
 			t.Errorf("a restart with mistakes should keep the last set: %v %v", p, err)
 		}
 		os.RemoveAll(dir)
-		again, p, err, j := open(t, db, dir)
+		again, p, j, err := open(t, db, dir)
 		if err != nil || p != nil || again.Set().Hash() != second {
 			t.Errorf("a restart without a folder should keep the last set: %v %v", p, err)
 		}
@@ -119,7 +119,7 @@ func TestWatch(t *testing.T) {
 	db := storetest.Open(t, time.Now)
 	dir := t.TempDir()
 	write(t, dir, "a.yaml", head+"spec: {type: council}\n")
-	l, _, err, _ := open(t, db, dir)
+	l, _, _, err := open(t, db, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,10 +78,6 @@ func stoppedBy(tx *store.Tx, ref reeve.Ref) ([]Enrolment, error) {
 	return list(tx.Query(`select `+columns+` from enrolment where stopped_by = ? order by id`, string(ref)))
 }
 
-func latest(tx *store.Tx, max int) ([]Enrolment, error) {
-	return list(tx.Query(`select `+columns+` from enrolment order by id desc limit ?`, max))
-}
-
 func save(tx *store.Tx, e Enrolment) error {
 	_, err := tx.Exec(`update enrolment set state = ?, before_stop = ?, stopped_by = ?, starts = ?, choose_until = ?, changed = ? where id = ?`,
 		e.State, e.beforeStop, string(e.stoppedBy), e.Starts.UnixMilli(), e.ChooseUntil.UnixMilli(), tx.Now.UnixMilli(), e.ID)
