@@ -99,10 +99,6 @@ func waitingAbout(tx *store.Tx, ref reeve.Ref) ([]Message, error) {
 	return list(tx.Query(`select `+columns+` from message where state = 'queued' and about = ? order by n`, string(ref)))
 }
 
-func aboutRef(tx *store.Tx, ref reeve.Ref) ([]Message, error) {
-	return list(tx.Query(`select `+columns+` from message where about = ? order by n`, string(ref)))
-}
-
 func latest(tx *store.Tx, state string, before int64, max int) ([]Message, error) {
 	if before == 0 {
 		before = 1 << 62
@@ -111,6 +107,12 @@ func latest(tx *store.Tx, state string, before int64, max int) ([]Message, error
 		return list(tx.Query(`select `+columns+` from message where n < ? order by n desc limit ?`, before, max))
 	}
 	return list(tx.Query(`select `+columns+` from message where state = ? and n < ? order by n desc limit ?`, state, before, max))
+}
+
+// doubt takes what was queued before a time for perhaps sent.
+func doubt(tx *store.Tx, before time.Time) error {
+	_, err := tx.Exec(`update message set state = 'sending', unclear = 1, changed = ? where state = 'queued' and created < ? and changed < ?`, tx.Now, before, before)
+	return err
 }
 
 func setState(tx *store.Tx, m Message, due time.Time) error {
