@@ -272,3 +272,29 @@ func TestDeathWhileOthersAreSent(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoredWhileAMessageWaited: what a backup has as waiting may have been sent
+// since, so Notify is asked before it is sent again.
+func TestRestoredWhileAMessageWaited(t *testing.T) {
+	each(t, func(h *house) {
+		h.queue("sent since")
+		h.settle()
+		h.queue("not sent")
+		h.update(func(tx *store.Tx) error { // as the backup has them
+			if _, err := tx.Exec(`update message set state = 'queued', remote = '', tries = 0, due = ?`, tx.Now); err != nil {
+				return err
+			}
+			_, err := tx.Exec(`insert into store_epoch (epoch, at, record, entry, event) values (2, ?, 1, 1, 1)`, tx.Now.Add(time.Hour))
+			return err
+		})
+		*turn[h] = turn[h].Add(2 * time.Hour)
+		if _, err := notify.Open(h.ctx, notify.Options{DB: h.k.DB, Keys: h.k.Keys, Journal: h.k.Journal, Bus: h.k.Bus, Defs: h.k.Defs}); err != nil {
+			h.Fatal(err)
+		}
+		h.settle()
+		h.states("accepted ", "accepted ")
+		if calls, _ := h.fake.Calls(); calls != 2 || len(h.fake.Sent()) != 2 {
+			h.Errorf("%d sent in %d calls", len(h.fake.Sent()), calls)
+		}
+	})
+}

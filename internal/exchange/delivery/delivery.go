@@ -88,8 +88,9 @@ type Line struct {
 
 // Desk delivers.
 type Desk struct {
-	o    Options
-	salt []byte
+	o        Options
+	salt     []byte
+	restored time.Time // when the database was filled from a backup; zero for never
 
 	mu         sync.Mutex
 	lines      map[string]*Line
@@ -127,7 +128,11 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	if o.Count == nil {
 		o.Count = func(string, string, int) {}
 	}
-	return &Desk{o: o, salt: o.Keys.Derive("delivery: keys of records"), lines: map[string]*Line{}, receivers: map[string]Receiver{},
+	var restored time.Time
+	if err := o.DB.View(ctx, func(tx *store.Tx) (err error) { restored, err = tx.Restored(); return err }); err != nil {
+		return nil, err
+	}
+	return &Desk{o: o, restored: restored, salt: o.Keys.Derive("delivery: keys of records"), lines: map[string]*Line{}, receivers: map[string]Receiver{},
 		lanes: map[string]*lane{}, held: map[string]bool{}, finished: make(chan *lane, 1)}, nil
 }
 

@@ -324,14 +324,32 @@ func (d *Desk) load(ctx context.Context, l *Line, have []*pack) ([]*pack, error)
 	})
 }
 
-// recover deals with attempts whose end this program did not live to see.
+// recover deals with attempts whose end this program did not live to see, and
+// with those that the backup it was restored from does not know of.
 func (d *Desk) recover(ctx context.Context, s *sink, l *Line, packs []*pack) error {
-	var trying []ref
+	var trying, doubtful []ref
 	for _, p := range packs {
-		for i := range p.states {
-			if p.states[i].State == Trying {
+		for i, st := range p.states {
+			switch {
+			case st.State == Trying:
 				trying = append(trying, ref{p, i})
+			case st.State == Waiting && p.when(i).Before(d.restored):
+				doubtful = append(doubtful, ref{p, i})
 			}
+		}
+	}
+	if r := s.repeat(); r == "none" || r == "lookup" {
+		if err := d.settle(ctx, l, doubtful, func(tx *store.Tx, c *change) error {
+			for _, r := range doubtful {
+				if s.repeat() == "lookup" {
+					c.set(r, Trying)
+				} else if err := c.unsure(tx, r, "a backup was restored: it may have been sent after that was made"); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
 		}
 	}
 	if len(trying) == 0 || s.repeat() == "lookup" { // round asks before it sends

@@ -1,10 +1,12 @@
 package flow_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector/connectortest"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
+	"github.com/reeve-civic/reeve/internal/kernel/store/storetest"
 )
 
 type storeTx = store.Tx
@@ -359,6 +362,56 @@ func TestFileOnce(t *testing.T) {
 			t.Errorf("files: %v", es)
 		}
 	})
+}
+
+// What waited in a backup may have been sent after it was made: a receiver that
+// does not recognise a repeat does not get it again by itself.
+func TestRestoredWhileSomethingWaited(t *testing.T) {
+	for repeat, want := range map[string]string{"none": "uncertain", "lookup": "delivered"} {
+		t.Run(repeat, func(t *testing.T) {
+			each(t, func(t *testing.T, r *rig) {
+				recv := connectortest.NewReceiver(t)
+				recv.Recognise = false
+				r.env["TAX"] = recv.Server.URL
+				def := "style: api\naddress: env:TAX\nrepeat: none"
+				if repeat == "lookup" {
+					def = askFirst
+				}
+				r.use("none", toTax(def, "map: m.blobl"), map[string]string{"m.blobl": "root = this\nroot.id = meta(\"id\")"})
+				recs := r.accept(death(1))
+				if _, err := r.runner.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				var backup bytes.Buffer
+				r.check(r.db.Dump(t.Context(), &backup))
+				r.settle()
+				if len(recv.Effects()) != 1 {
+					t.Fatal(recv.Effects())
+				}
+				r.check(r.db.Close())
+				r.pass(time.Hour)
+				r.file = filepath.Join(t.TempDir(), "reeve.db")
+				if r.url != "" {
+					r.url = storetest.Postgres(t)
+				}
+				_, err := store.Restore(t.Context(), store.Options{Path: r.file, URL: r.url, Now: r.clock}, &backup)
+				r.check(err)
+				r.pass(time.Minute)
+				r.open()
+				r.settleOver()
+				if l := r.leg(recs[0]); len(recv.Effects()) != 1 || l.State != want {
+					t.Errorf("%d effects, %+v", len(recv.Effects()), l)
+				}
+				if repeat == "none" { // and a person may have it sent again
+					r.check(r.desk.Decide(t.Context(), staff, "flow-tax", recs[0].N, false))
+					r.settleOver()
+					if l := r.leg(recs[0]); len(recv.Effects()) != 2 || l.State != "delivered" {
+						t.Errorf("sent again: %d effects, %+v", len(recv.Effects()), l)
+					}
+				}
+			})
+		})
+	}
 }
 
 // A map that makes no row of one record parks that one, and not the whole file.

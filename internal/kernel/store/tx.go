@@ -371,6 +371,16 @@ func (tx *Tx) Epochs() (map[int64]int64, error) {
 	return all, rows.Err()
 }
 
+// Restored is when the database was last filled from a backup, zero for never:
+// what is not settled in it since before may have been done all the same.
+func (tx *Tx) Restored() (at time.Time, err error) {
+	var ms sql.NullInt64
+	if err = tx.QueryRow(`select max(at) from store_epoch`).Scan(&ms); err == nil && ms.Valid {
+		at = time.UnixMilli(ms.Int64).UTC()
+	}
+	return at, err
+}
+
 func (h *Head) same(o *Head) bool {
 	return h.Epoch == o.Epoch && h.Record == o.Record && h.Entry == o.Entry && h.Event == o.Event && string(h.Edge) == string(o.Edge)
 }

@@ -141,6 +141,16 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	if err := o.DB.Migrate(ctx, "services/notify", migrations); err != nil {
 		return nil, err
 	}
+	// What waited in a backup may have been sent after that was made: it is asked about first.
+	if err := o.DB.Update(ctx, func(tx *store.Tx) error {
+		at, err := tx.Restored()
+		if err != nil || at.IsZero() {
+			return err
+		}
+		return doubt(tx, at)
+	}); err != nil {
+		return nil, err
+	}
 	o.Defs.OnActivate(func(s *def.Set) (func(), []def.Problem) { return func() { d.defs.Store(s) }, nil })
 	return d, nil
 }
