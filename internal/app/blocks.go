@@ -219,6 +219,9 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 			l.State = portal.Silent
 			if l.Why == "" && s.Via == "exchange" {
 				l.Why = "nothing for longer than expected"
+				if s.LastSeen.IsZero() {
+					l.Why = "nothing has come yet"
+				}
 			}
 		}
 		if s.Via != "" && s.Via != "exchange" {
@@ -238,7 +241,7 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 		from := a.systemOf(s.Sender, s.Type)
 		if from == "" {
 			from = s.Sender
-			nodes[from] = portal.Node{ID: from, Name: a.organisationName(s.Sender), Organisation: a.organisationName(s.Sender)}
+			nodes[from] = portal.Node{ID: from, Name: a.organisationName(s.Sender), Organisation: a.organisationName(s.Sender), Interfaces: "no interface declared"}
 		} else {
 			add(from)
 		}
@@ -254,7 +257,9 @@ func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(nodes)) {
 		n := nodes[id]
-		n.Interfaces = strings.Join(kinds[id], ", ")
+		if len(kinds[id]) > 0 {
+			n.Interfaces = strings.Join(kinds[id], ", ")
+		}
 		m.Nodes = append(m.Nodes, n)
 	}
 	for _, s := range def.All[system.Spec](set) {

@@ -137,7 +137,7 @@ func (d *drawer) draw(ctx context.Context, m Map, now time.Time) (string, error)
 // dot writes m in the language of graphviz, in an order that does not change.
 func (m Map) dot(now time.Time) string {
 	var b strings.Builder
-	b.WriteString("digraph map {\n rankdir=LR; bgcolor=transparent; nodesep=0.3; ranksep=2.1; compound=true; fontname=\"Arial\";\n" +
+	b.WriteString("digraph map {\n rankdir=LR; bgcolor=transparent; nodesep=0.22; ranksep=2.4; compound=true; fontname=\"Arial\";\n" +
 		" node [shape=box, style=\"rounded,filled\", fillcolor=white, color=\"#0b0c0c\", fontname=\"Arial\", fontsize=13, margin=\"0.16,0.1\"];\n edge [fontname=\"Arial\", fontsize=11, arrowsize=0.8];\n")
 	byOrg, order := map[string][]Node{}, []string{}
 	for _, n := range m.Nodes {
@@ -151,7 +151,7 @@ func (m Map) dot(now time.Time) string {
 		for _, n := range byOrg[org] {
 			name := lines(wrap(n.Name, 24))
 			if n.Interfaces != "" {
-				name += `<BR/><FONT POINT-SIZE="3"> </FONT><BR/><FONT POINT-SIZE="10" COLOR="#484949">` + lines(wrap(n.Interfaces, 28)) + `</FONT>`
+				name += newline + `<FONT POINT-SIZE="10" COLOR="#484949">` + lines(wrap(n.Interfaces, 28)) + `</FONT>`
 			}
 			url := ""
 			if n.Href != "" {
@@ -165,8 +165,11 @@ func (m Map) dot(now time.Time) string {
 		style := map[State]string{Flowing: "solid", Silent: "dashed", Undeclared: "dotted", Beside: "solid"}[l.State]
 		colour := map[State]string{Flowing: "#1d70b8", Silent: "#505a5f", Undeclared: "#ca3535", Beside: "#858686"}[l.State]
 		width := 1 + math.Min(3, math.Log10(1+float64(l.Delivered)))
-		if l.State == Silent || l.State == Undeclared {
+		switch l.State {
+		case Silent:
 			width = 2.2
+		case Undeclared:
+			width = 3
 		}
 		url := "/staff/flows/" + l.ID
 		if l.ID == "" {
@@ -182,42 +185,43 @@ func (m Map) dot(now time.Time) string {
 // label is what stands on the line: the record type, how many, how many stand
 // still, and when the last one went.
 func (l Link) label(now time.Time) string {
-	s := lines(wrap(l.Type, 26))
+	s := lines(wrap(l.Type, 26)) + newline
 	if l.State == Beside {
-		return s + `<BR/><FONT COLOR="#484949">` + html.EscapeString(l.Why) + `</FONT>` + gap
+		return s + quiet(l.Why) + gap
 	}
-	how := "sent"
+	how := " sent"
 	if l.State == Undeclared {
-		how = "seen"
+		how = " seen"
 	}
-	s += `<BR/><FONT COLOR="#0b0c0c">` + count(l.Delivered) + " " + how
+	text := count(l.Delivered) + how
 	if l.Waiting > 0 {
-		s += ", " + count(l.Waiting) + " waiting"
+		text += ", " + count(l.Waiting) + " waiting"
 	}
+	s += html.EscapeString(text)
 	if l.Held > 0 {
-		s += `, </FONT><FONT COLOR="#a52a2a">` + count(l.Held) + " held"
+		s += `, <FONT COLOR="#a52a2a">` + count(l.Held) + ` held</FONT>`
 	}
-	s += "</FONT>"
 	switch {
 	case l.LastSeen.IsZero():
-		s += `<BR/><FONT COLOR="#484949">never seen</FONT>`
+		s += quiet(", never seen")
 	case l.State == Silent:
-		s += `<BR/><FONT COLOR="#484949">silent, last ` + Ago(now, l.LastSeen) + `</FONT>`
+		s += quiet(", silent since " + Ago(now, l.LastSeen))
 	default:
-		s += `<BR/><FONT COLOR="#484949">` + Ago(now, l.LastSeen) + `</FONT>`
+		s += quiet(", " + Ago(now, l.LastSeen))
 	}
 	return s + gap
 }
 
-// gap keeps a label off its line.
-const gap = `<BR/><FONT POINT-SIZE="5"> </FONT>`
+const (
+	newline = `<BR/><FONT POINT-SIZE="3"> </FONT><BR/>` // with some room between the lines
+	gap     = `<BR/><FONT POINT-SIZE="5"> </FONT>`      // keeps a label off its line
+)
 
-// lines escapes text for a label of graphviz.
-func lines(s string) string {
-	// Without a font of its own a line gets no room under it.
-	const begin, end = `<FONT COLOR="#0b0c0c">`, `</FONT>`
-	return begin + strings.ReplaceAll(html.EscapeString(s), "\n", end+"<BR/>"+begin) + end
-}
+// lines escapes text of some lines for a label of graphviz.
+func lines(s string) string { return strings.ReplaceAll(html.EscapeString(s), "\n", newline) }
+
+// quiet is text of less weight.
+func quiet(s string) string { return `<FONT COLOR="#484949">` + html.EscapeString(s) + `</FONT>` }
 
 // count is a number with commas between thousands.
 func count(n int64) string {
@@ -302,4 +306,4 @@ func tidy(svg string) string {
 }
 
 // pointsToPixels turns graphviz's points into CSS pixels, so that its small print reads like a page's.
-const pointsToPixels = 1.6
+const pointsToPixels = 1.5
