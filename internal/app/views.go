@@ -137,25 +137,23 @@ func (a *App) offers(context.Context) (offers []portal.Offer, err error) {
 // partnerView is what one organisation sees of its own exchange.
 func (a *App) partnerView(ctx context.Context, party string) (v portal.PartnerView, err error) {
 	v.Name = a.organisationName(party)
-	present := a.k.Defs.Set().Present
 	seen, err := a.blocks.exchange.Intake.Seen(ctx)
 	if err != nil {
 		return v, err
 	}
 	for _, ag := range def.All[agreement.Spec](a.k.Defs.Set()) {
-		from := present("Organisation", ag.Spec.From) == party
-		if !from && present("Organisation", ag.Spec.To) != party {
+		if ag.Spec.From != party && ag.Spec.To != party {
 			continue
 		}
 		var what []string
 		for _, r := range ag.Spec.Records {
 			what = append(what, a.typeName(reeve.RecordType(r.Type)))
-			if !from {
+			if ag.Spec.From != party {
 				continue
 			}
-			t := portal.PartnerType{ID: present("RecordType", r.Type), Name: a.typeName(reeve.RecordType(r.Type))}
+			t := portal.PartnerType{ID: r.Type, Name: a.typeName(reeve.RecordType(r.Type))}
 			for _, s := range seen {
-				if s.Sender == party && string(s.Type) == t.ID {
+				if s.Sender == party && string(s.Type) == r.Type {
 					t.Accepted, t.Held, t.Refused, t.LastSeen = s.Accepted, s.Held, s.Refused, s.Last
 				}
 			}

@@ -494,6 +494,7 @@ func (w *Ward) Decide(tx *store.Tx, actor reeve.Actor, flow string, n int64, aga
 	if _, err := w.o.Journal.Append(tx, journal.Entry{Actor: actor.ID, Verb: verb, About: about(p.ID), Set: w.o.Set(), Why: []string{"flow " + flow}}); err != nil {
 		return err
 	}
+	flow = w.lineage("Flow", flow)[0] // it may be called otherwise since
 	if again {
 		return w.o.Parking.Retry(tx, flow, n)
 	}

@@ -492,7 +492,7 @@ func (l *loader) spec(o *loaded, root *yamldoc.Node, kind int) {
 type metadata struct {
 	ID       string            `json:"id" def:"required,max=100" doc:"the name that everything else refers to it by, for ever: letters, digits, dots and dashes"`
 	Name     string            `json:"name" def:"max=200" doc:"what people call it"`
-	Formerly []string          `json:"formerly" doc:"ids it had before; its history stays with it"`
+	Formerly []string          `json:"formerly" doc:"ids it had before, oldest first; its history stays with it"`
 	Labels   map[string]string `json:"labels" doc:"anything, for searching and grouping"`
 }
 
