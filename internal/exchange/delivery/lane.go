@@ -560,10 +560,10 @@ func (d *Desk) hand(ctx context.Context, ln *lane, s *sink, packs []*pack) (int,
 			seen[r.item().Key] = true
 		}
 	}
-	ds := make([]reeve.Delivered, len(rs))
+	ds, shape := make([]reeve.Delivered, len(rs)), d.present(packs[0].terms).Shape
 	for i, r := range rs {
 		it := r.item()
-		ds[i] = reeve.Delivered{Record: it.Record, N: it.N, Type: r.p.terms.Shape, Flow: s.line.Flow, Sender: it.Sender, At: it.At, Body: it.Body}
+		ds[i] = reeve.Delivered{Record: it.Record, N: it.N, Type: shape, Flow: s.line.Flow, Sender: it.Sender, At: it.At, Body: it.Body}
 	}
 	var refused map[int]string
 	err := d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) (err error) {
