@@ -42,8 +42,8 @@ func TestCountsByCivilDay(t *testing.T) {
 				}
 			}
 		}
-		append(journal.Entry{Verb: "accepted", At: late}, journal.Entry{Verb: "held", At: late.Add(-time.Hour)})
-		append(journal.Entry{Verb: "accepted", At: late})
+		append(journal.Entry{Actor: "someone", Verb: "accepted", At: late}, journal.Entry{Actor: "someone", Verb: "held", At: late.Add(-time.Hour)})
+		append(journal.Entry{Actor: "someone", Verb: "accepted", At: late})
 		june, err := c.On(ctx, late.Add(-time.Hour))
 		if err != nil {
 			t.Fatal(err)
