@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -51,14 +52,14 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 	count := func() int { mu.Lock(); defer mu.Unlock(); return len(acked) }
 	for count() < 1500 && !t.Failed() {
-		b.well()
+		time.Sleep(10 * time.Millisecond)
 	}
 	before := slices.Clone(acked[:count()])
 	file := filepath.Join(t.TempDir(), "backup")
 	command(t, b.r, "backup", file)
 	after := count()
 	for count() < after+500 && !t.Failed() { // it did not stand still for it
-		b.well()
+		time.Sleep(10 * time.Millisecond)
 	}
 	close(stop)
 	wg.Wait()

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -250,6 +251,8 @@ func (b *besieged) get(path, tok string) (int, string) {
 	return res.StatusCode, string(text)
 }
 
+var failures = regexp.MustCompile(`(?m)^reeve_(worker_failures_total|events_failing)\{.*\} [^0].*$`)
+
 // well makes sure that the house took no harm: it answers, no worker failed,
 // nothing panicked, the journal holds, and memory stayed below its bound.
 func (b *besieged) well() {
@@ -258,8 +261,8 @@ func (b *besieged) well() {
 		b.Error("not ready: ", text)
 	}
 	code, text := b.get("/metrics", "")
-	if code != 200 || strings.Contains(text, "reeve_worker_failures_total{") || strings.Contains(text, "reeve_events_failing{") {
-		b.Errorf("%d %s", code, text)
+	if failed := failures.FindAllString(text, -1); code != 200 || len(failed) > 0 {
+		b.Error("figures of failure: ", code, failed)
 	}
 	if log := b.r.Logs(); strings.Contains(log, "panic") || strings.Contains(log, `"level":"ERROR"`) {
 		b.Error("the log tells of faults")
@@ -327,7 +330,7 @@ var oddities = []struct {
 	{"the wrong type", "rec-pupil.v1", "application/json", `{"id":1}`, 202, "1 held"},
 	{"right and wrong", "rec-pupil.v1", "application/x-ndjson", pupil + "\n{\"pupil\":7}\nnonsense\n", 202, "1 accepted, 1 held, 1 refused"},
 	{"a byte order mark", "rec-any.v1", "application/json", "\xef\xbb\xbf{\"id\":1}", 202, "1 accepted"},
-	{"half a byte order mark", "rec-any.v1", "application/json", "\xef\xbb{\"id\":1}", 202, "1 accepted"},
+	{"half a byte order mark", "rec-any.v1", "application/json", "\xef\xbb{\"id\":1}", 400, ""},
 	{"UTF-16", "rec-any.v1", "application/json", "\xff\xfe{\x00}\x00", 400, ""},
 	{"line ends of Windows", "rec-any.v1", "application/x-ndjson", "{\"id\":1}\r\n\r\n{\"id\":2}\r\n", 202, "2 accepted"},
 	{"invalid UTF-8 in a value", "rec-any.v1", "application/x-ndjson", "{\"id\":\"\xc3\x28\"}\n{\"id\":\"\xed\xa0\x80\"}\n{\"id\":2}\n", 202, "1 accepted, 2 refused"},
@@ -563,7 +566,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // Bodies of any size leave memory as it was. REEVE_HUGE_MB sets the size; `make
 // test` sends a smaller one than the 2 GB that were tried.
 func TestHugeBodies(t *testing.T) {
-	size := int64(64 << 20)
+	size := int64(32 << 20)
 	if mb, err := strconv.ParseInt(os.Getenv("REEVE_HUGE_MB"), 10, 64); err == nil {
 		size = mb << 20
 	}
@@ -575,7 +578,7 @@ func TestHugeBodies(t *testing.T) {
 	}{
 		{"records of 1 kB", b.token, "application/x-ndjson", `{"id":"same","a":"x","more":"` + strings.Repeat("x", 1000) + `"}` + "\n", 202},
 		{"records too long", b.token, "application/x-ndjson", tooLong, 413},
-		{"one word without end", b.token, "application/json", strings.Repeat("{\"id\":{\"x\":[", 1<<13), 400},
+		{"one word without end", b.token, "application/json", strings.Repeat("{\"id\":{\"x\":[", 1<<13), 413},
 		{"brackets", b.token, "application/json", strings.Repeat("[", 1<<16), 400},
 		{"nothing but space", b.token, "application/json", strings.Repeat(" \n", 1<<15), 400},
 		{"noise", b.token, "application/x-ndjson", strings.Repeat("\x00\xff{", 1<<15) + "\n", 400},
@@ -619,7 +622,7 @@ func TestMutatedRecords(t *testing.T) {
 	onBoth(t, func(b *besieged) {
 		n := 10_000
 		if strings.HasSuffix(b.Name(), "postgres") {
-			n = 2_000
+			n = 1_000
 		}
 		rnd := rand.New(rand.NewPCG(7, 11))
 		real := realRecords(b.T)
@@ -638,9 +641,9 @@ func TestMutatedRecords(t *testing.T) {
 				default:
 					b.Fatalf("%s: %d with %d receipts for %d records: %.500s", typ, d.status, len(d.receipts), len(part), d.body)
 				}
-				b.kept(d.receipts, 50)
+				b.kept(d.receipts, 100)
 			}
-			for range 100 { // alone, as whatever they look like
+			for range 30 { // alone, as whatever they look like
 				m := mutate(rnd, recs[rnd.IntN(len(recs))])
 				d := b.post(typ, b.token, "application/json", bytes.NewReader(m))
 				b.kept(d.receipts, 1)

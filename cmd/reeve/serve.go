@@ -72,7 +72,7 @@ func cannotListen(addr string, err error) error {
 
 // memory is what the collector keeps the heap below, whatever is sent at once;
 // GOMEMLIMIT says otherwise. The whole program then stays under 300 MB.
-const memory = 160 << 20
+const memory = 176 << 20
 
 // run serves until ctx is done; SIGHUP takes up changed definitions.
 func run(ctx context.Context, a *app.App, ln net.Listener) error {
