@@ -117,7 +117,7 @@ func (p pages) signOut(w http.ResponseWriter, req *http.Request) error {
 
 // next is the page to go on to: only one of the partners' own.
 func next(to string) string {
-	if !web.LocalPath(to) || !strings.HasPrefix(to, partnerPages) {
+	if !web.LocalPath(to) || !strings.HasPrefix(to, partnerPages) || strings.Contains(to, "..") {
 		return partnerPages
 	}
 	return to
