@@ -2,7 +2,6 @@ create table person (
   id text primary key,
   alias_of text not null,
   standing text not null,
-  standing_on text not null,
   sealed {{blob}} not null,
   created bigint not null
 );

@@ -48,6 +48,7 @@ type Details struct {
 	Contact     Contact      `json:"contact,omitzero"`
 	Identifiers []Identifier `json:"identifiers,omitempty"`
 	Also        []Also       `json:"also,omitempty"` // other names and births that a person found to be theirs
+	Died        string       `json:"died,omitempty"` // civil date; only SetStanding writes it
 }
 
 // Also is another name and date of birth under which a person was told of.
@@ -171,7 +172,7 @@ func (r *Register) Find(tx *store.Tx, told json.RawMessage, source string) (id r
 	if err := json.Unmarshal(told, &d); err != nil {
 		return "", 0, reeve.E(reeve.Invalid, "identity.person.Find", "the person cannot be read: they are described by name, dateOfBirth and address")
 	}
-	d.Former, d.Also = nil, nil
+	d.Former, d.Also, d.Died = nil, nil, ""
 	if d.Identifiers = slices.DeleteFunc(d.Identifiers, func(i Identifier) bool { return !r.rules.own[i.System] }); len(d.Identifiers) == 0 {
 		d.Identifiers = nil
 	}

@@ -30,10 +30,18 @@ func (r *Register) SetStanding(tx *store.Tx, id reeve.PersonID, standing, on str
 		return reeve.E(reeve.Invalid, "identity.person.SetStanding", "%q is not a standing", standing)
 	}
 	p, err := r.resolve(tx, id)
-	if err != nil || p.standing == standing && p.on == on {
+	if err != nil {
 		return err
 	}
-	return setStanding(tx, p.id, standing, on)
+	d, err := r.open(p)
+	if err != nil || p.standing == standing && d.Died == on {
+		return err
+	}
+	d.Died = on
+	if err := r.save(tx, p.id, d, false); err != nil {
+		return err
+	}
+	return setStanding(tx, p.id, standing)
 }
 
 // Name returns the full name.
@@ -163,11 +171,15 @@ func (r *Register) merge(tx *store.Tx, from, into reeve.PersonID) (reeve.PersonI
 	if err := dropKeys(tx, f.id); err != nil {
 		return "", err
 	}
+	worse := rank(f.standing) > rank(i.standing)
+	if worse {
+		id.Died = fd.Died
+	}
 	if err := r.save(tx, i.id, id, false); err != nil {
 		return "", err
 	}
-	if rank(f.standing) > rank(i.standing) {
-		err = setStanding(tx, i.id, f.standing, f.on)
+	if worse {
+		err = setStanding(tx, i.id, f.standing)
 	}
 	return i.id, err
 }

@@ -4,7 +4,7 @@ create table life_event (
   person text not null,
   state text not null,
   history bigint not null,
-  occurred text not null,
+  occurred {{blob}} not null,
   sources bigint not null,
   opened bigint not null,
   changed bigint not null,

@@ -163,6 +163,8 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	return d, nil
 }
 
+func (d *Desk) events() shelf { return shelf{d.o.Keys} }
+
 // told is a record of a life event.
 type told struct {
 	Event      string          `json:"event"`
@@ -252,14 +254,14 @@ func (d *Desk) parse(body json.RawMessage) (t told, spec def.Of[EventSpec], err 
 
 // apply brings what is told together with what is known.
 func (d *Desk) apply(tx *store.Tx, spec def.Of[EventSpec], t told, p reeve.PersonID, record reeve.RecordID, sender string) error {
-	e, found, err := find(tx, spec.ID, p)
+	e, found, err := d.events().find(tx, spec.ID, p)
 	if err != nil {
 		return err
 	}
 	earlier := []kept(nil)
 	if !found {
 		e = Event{Kind: spec.ID, Person: p, Occurred: t.OccurredOn, Set: d.defs.Load().Hash()}
-		if e.ID, err = insert(tx, e); err != nil {
+		if e.ID, err = d.events().insert(tx, e); err != nil {
 			return err
 		}
 	} else if earlier, err = d.kept(tx, e.ID); err != nil {
@@ -325,7 +327,7 @@ func (d *Desk) register(tx *store.Tx, spec def.Of[EventSpec], t told, e Event, e
 	noticed := e.State == Noticed
 	e.State, e.Occurred, e.Set = Confirmed, t.OccurredOn, d.defs.Load().Hash()
 	e.History = d.long(tx.Now, t.OccurredOn, spec.Spec.ActsFor.D())
-	if err := save(tx, e); err != nil {
+	if err := d.events().save(tx, e); err != nil {
 		return err
 	}
 	if noticed {
@@ -452,7 +454,7 @@ func (d *Desk) notice(tx *store.Tx, spec def.Of[EventSpec], t told, e Event, sen
 		return d.review(tx, spec, e, "A notice came after the registration was found to be in error. Find out what is right.")
 	}
 	e.State, e.History = Noticed, d.long(tx.Now, t.OccurredOn, spec.Spec.ActsFor.D())
-	if err := save(tx, e); err != nil {
+	if err := d.events().save(tx, e); err != nil {
 		return err
 	}
 	if err := d.changed(tx, "noticed "+spec.ID, "lifeevent.noticed", e, "source "+sender); err != nil {
@@ -472,7 +474,7 @@ func (d *Desk) notice(tx *store.Tx, spec def.Of[EventSpec], t told, e Event, sen
 
 // corroborate counts one more source; nothing else changes.
 func (d *Desk) corroborate(tx *store.Tx, e Event, sender string) error {
-	if err := save(tx, e); err != nil {
+	if err := d.events().save(tx, e); err != nil {
 		return err
 	}
 	return d.note(tx, "corroborated "+e.Kind, e, "source "+sender, "state "+e.State)
@@ -485,7 +487,7 @@ func (d *Desk) reverse(tx *store.Tx, spec def.Of[EventSpec], e Event, found bool
 	}
 	was := e.State
 	e.State = Reversed
-	if err := save(tx, e); err != nil {
+	if err := d.events().save(tx, e); err != nil {
 		return err
 	}
 	if err := d.changed(tx, "reversed "+spec.ID, "lifeevent.reversed", e, "source "+sender); err != nil {
@@ -543,7 +545,7 @@ func (d *Desk) onEvent(tx *store.Tx, ev reeve.Event) error {
 	if err != nil {
 		return fmt.Errorf("services/lifeevent: %q is not a life event", ev.About)
 	}
-	e, found, err := get(tx, id)
+	e, found, err := d.events().get(tx, id)
 	if err != nil || !found || e.State != Noticed {
 		return err
 	}
@@ -590,12 +592,12 @@ func (d *Desk) onMatched(tx *store.Tx, ev reeve.Event) error {
 // merge brings together what is kept of two people who are one. If the one who
 // stays has died, what was under way for the other stops.
 func (d *Desk) merge(tx *store.Tx, from, into reeve.PersonID) error {
-	es, err := ofPerson(tx, from)
+	es, err := d.events().ofPerson(tx, from)
 	if err != nil {
 		return err
 	}
 	for _, e := range es {
-		other, both, err := find(tx, e.Kind, into)
+		other, both, err := d.events().find(tx, e.Kind, into)
 		if err != nil {
 			return err
 		}
@@ -604,7 +606,7 @@ func (d *Desk) merge(tx *store.Tx, from, into reeve.PersonID) error {
 			if e.State == Confirmed && other.State == Noticed {
 				other.State, other.Occurred, other.History = e.State, e.Occurred, e.History
 			}
-			if err := save(tx, other); err != nil {
+			if err := d.events().save(tx, other); err != nil {
 				return err
 			}
 			err = drop(tx, e.ID, other.ID)
@@ -624,7 +626,7 @@ func (d *Desk) merge(tx *store.Tx, from, into reeve.PersonID) error {
 	if err != nil || s != "dead" {
 		return err
 	}
-	es, err = ofPerson(tx, into)
+	es, err = d.events().ofPerson(tx, into)
 	if err != nil {
 		return err
 	}
@@ -645,7 +647,7 @@ func (d *Desk) Counts(tx *store.Tx) (map[string]int, error) { return counts(tx) 
 func (d *Desk) Waiting(tx *store.Tx) (int, error) { return countWaiting(tx) }
 
 // Of returns the life events of a person.
-func (d *Desk) Of(tx *store.Tx, p reeve.PersonID) ([]Event, error) { return ofPerson(tx, p) }
+func (d *Desk) Of(tx *store.Tx, p reeve.PersonID) ([]Event, error) { return d.events().ofPerson(tx, p) }
 
 func (d *Desk) note(tx *store.Tx, verb string, e Event, why ...string) error {
 	return d.noteBy(tx, "lifeevent", verb, e, why...)

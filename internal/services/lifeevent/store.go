@@ -3,21 +3,33 @@ package lifeevent
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/kernel/seal"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
 const columns = `id, kind, person, state, history, occurred, sources, opened, changed, defs`
 
-func scan(from func(...any) error) (e Event, err error) {
+// shelf is where life events stand. When one happened is sealed: that somebody has
+// died on a day says much about them.
+type shelf struct{ keys *seal.Keys }
+
+func (s shelf) scan(from func(...any) error) (e Event, err error) {
 	var history, opened, changed int64
-	err = from(&e.ID, &e.Kind, &e.Person, &e.State, &history, &e.Occurred, &e.Sources, &opened, &changed, &e.Set)
-	e.History = history != 0
+	var occurred []byte
+	if err := from(&e.ID, &e.Kind, &e.Person, &e.State, &history, &occurred, &e.Sources, &opened, &changed, &e.Set); err != nil {
+		return e, err
+	}
+	day, err := s.keys.Open(occurred, sealedFor(e.ID))
+	e.History, e.Occurred = history != 0, string(day)
 	e.Opened, e.Changed = time.UnixMilli(opened).UTC(), time.UnixMilli(changed).UTC()
 	return e, err
 }
+
+func sealedFor(id int64) []byte { return fmt.Appendf(nil, "life_event/%d", id) }
 
 func maybe(e Event, err error) (Event, bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
@@ -26,13 +38,13 @@ func maybe(e Event, err error) (Event, bool, error) {
 	return e, err == nil, err
 }
 
-func list(rows *store.Rows, err error) (es []Event, _ error) {
+func (s shelf) list(rows *store.Rows, err error) (es []Event, _ error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		e, err := scan(rows.Scan)
+		e, err := s.scan(rows.Scan)
 		if err != nil {
 			return nil, err
 		}
@@ -41,38 +53,46 @@ func list(rows *store.Rows, err error) (es []Event, _ error) {
 	return es, rows.Err()
 }
 
-func find(tx *store.Tx, kind string, p reeve.PersonID) (Event, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from life_event where kind = ? and person = ?`, kind, string(p)).Scan))
+func (s shelf) find(tx *store.Tx, kind string, p reeve.PersonID) (Event, bool, error) {
+	return maybe(s.scan(tx.QueryRow(`select `+columns+` from life_event where kind = ? and person = ?`, kind, string(p)).Scan))
 }
 
-func get(tx *store.Tx, id int64) (Event, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from life_event where id = ?`, id).Scan))
+func (s shelf) get(tx *store.Tx, id int64) (Event, bool, error) {
+	return maybe(s.scan(tx.QueryRow(`select `+columns+` from life_event where id = ?`, id).Scan))
 }
 
-func ofPerson(tx *store.Tx, p reeve.PersonID) ([]Event, error) {
-	return list(tx.Query(`select `+columns+` from life_event where person = ? order by id`, string(p)))
+func (s shelf) ofPerson(tx *store.Tx, p reeve.PersonID) ([]Event, error) {
+	return s.list(tx.Query(`select `+columns+` from life_event where person = ? order by id`, string(p)))
 }
 
-func latest(tx *store.Tx, state string, max int) ([]Event, error) {
+func (s shelf) latest(tx *store.Tx, state string, max int) ([]Event, error) {
 	if state == "" {
-		return list(tx.Query(`select `+columns+` from life_event order by changed desc, id desc limit ?`, max))
+		return s.list(tx.Query(`select `+columns+` from life_event order by changed desc, id desc limit ?`, max))
 	}
-	return list(tx.Query(`select `+columns+` from life_event where state = ? order by changed desc, id desc limit ?`, state, max))
+	return s.list(tx.Query(`select `+columns+` from life_event where state = ? order by changed desc, id desc limit ?`, state, max))
 }
 
-func insert(tx *store.Tx, e Event) (id int64, err error) {
+func (s shelf) insert(tx *store.Tx, e Event) (id int64, err error) {
 	if err := tx.QueryRow(`select coalesce(max(id), 0) + 1 from life_event`).Scan(&id); err != nil {
+		return 0, err
+	}
+	occurred, err := s.keys.Seal([]byte(e.Occurred), sealedFor(id))
+	if err != nil {
 		return 0, err
 	}
 	ms := tx.Now.UnixMilli()
 	_, err = tx.Exec(`insert into life_event (id, kind, person, state, history, occurred, sources, opened, changed, defs) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, e.Kind, string(e.Person), e.State, flag(e.History), e.Occurred, e.Sources, ms, ms, e.Set)
+		id, e.Kind, string(e.Person), e.State, flag(e.History), occurred, e.Sources, ms, ms, e.Set)
 	return id, err
 }
 
-func save(tx *store.Tx, e Event) error {
-	_, err := tx.Exec(`update life_event set state = ?, history = ?, occurred = ?, sources = ?, changed = ?, defs = ? where id = ?`,
-		e.State, flag(e.History), e.Occurred, e.Sources, tx.Now.UnixMilli(), e.Set, e.ID)
+func (s shelf) save(tx *store.Tx, e Event) error {
+	occurred, err := s.keys.Seal([]byte(e.Occurred), sealedFor(e.ID))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`update life_event set state = ?, history = ?, occurred = ?, sources = ?, changed = ?, defs = ? where id = ?`,
+		e.State, flag(e.History), occurred, e.Sources, tx.Now.UnixMilli(), e.Set, e.ID)
 	return err
 }
 

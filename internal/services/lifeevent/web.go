@@ -32,7 +32,7 @@ type pages struct {
 func (p *pages) list(w http.ResponseWriter, r *http.Request) error {
 	v := listView{State: r.URL.Query().Get("state")}
 	err := p.d.o.DB.View(r.Context(), func(tx *store.Tx) error {
-		es, err := latest(tx, v.State, 200)
+		es, err := p.d.events().latest(tx, v.State, 200)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	var v eventView
 	err = p.d.o.DB.Update(r.Context(), func(tx *store.Tx) error { // to look is to leave a trace
-		e, found, err := get(tx, id)
+		e, found, err := p.d.events().get(tx, id)
 		if err != nil {
 			return err
 		}
