@@ -297,3 +297,35 @@ func TestForeignThings(t *testing.T) {
 		t.Errorf("%d %s", code, text)
 	}
 }
+
+// TestOddRequests asks every route for what cannot be, in path, query and form:
+// the answer is never a fault of ours.
+func TestOddRequests(t *testing.T) {
+	w := openWalled(t)
+	odd := []string{"%00", "%ff%fe", "r1-1%00", "..%2f..%2fetc%2fpasswd", "-1", "99999999999999999999", "%27%20or%201%3D1--", "%3Cscript%3E", strings.Repeat("x", 5000), "%E2%80%AE", "{{.}}", "%0d%0aX-Header:%20x"}
+	query := "?page=%00&q=%ff&after=-1&before=99999999999999999999&type=%00&state=%ff&sort=%27&from=2026-02-30&status=x&n=1e9&role=%00&owner=%ff&capability=%00&id=%00&%00=1"
+	names := []string{"id", "n", "reason", "body", "name", "note", "outcome", "choice", "decision", "token", "match", "task", "to", "email", "why", "value", "/name/family", "json", "record", "select", "held", "next"}
+	for _, r := range w.a.Routes() {
+		if strings.Contains(r.Pattern, "sign-out") {
+			continue
+		}
+		method, path, _ := strings.Cut(r.Pattern, " ")
+		for _, o := range odd {
+			var form strings.Builder
+			for _, n := range names {
+				form.WriteString(n + "=" + o + "&")
+			}
+			p := placeholder.ReplaceAllStringFunc(path, func(s string) string { return map[bool]string{false: o}[s == "{$}"] })
+			for _, v := range []caller{w.callers[1], w.callers[len(w.callers)-1]} { // a partner and the administrator
+				if code, text, header := v.ask(t, method, w.url+p+query, form.String()); code >= 500 || header.Get("X-Header") != "" || strings.Contains(text, "<script>") {
+					t.Errorf("%s with %.40s as %s: %d %.300s", r.Pattern, o, v.name, code, text)
+				}
+			}
+		}
+		if method == "POST" && !strings.HasPrefix(path, "/v1/records") {
+			if code, _, _ := w.callers[len(w.callers)-1].ask(t, method, w.url+placeholder.ReplaceAllString(path, "1"), "a="+strings.Repeat("x", 20<<20)); code >= 500 {
+				t.Errorf("%s with a form of 20 MB: %d", r.Pattern, code)
+			}
+		}
+	}
+}
