@@ -40,8 +40,13 @@ func (p *Portal) line(e journal.Entry) line {
 	if e.Purpose != "" {
 		l.More = append(l.More, "For "+ui.Words(string(e.Purpose))+".")
 	}
+	why := e.Why
+	if strings.HasPrefix(e.Actor, "flow/") && len(why) >= 3 && (e.Verb == "disclosing" || e.Verb == "delivered") {
+		l.More = append(l.More, "Under \u201c"+p.asks.Name(why[0])+"\u201d, to "+p.asks.Name(why[1])+", through "+p.asks.Name(why[2])+".")
+		why = why[3:]
+	}
 	var fields, others []string
-	for _, w := range e.Why {
+	for _, w := range why {
 		if strings.HasPrefix(w, "/") {
 			fields = append(fields, ui.FieldText(w))
 		} else {

@@ -150,7 +150,7 @@ func (m *Mux) layoutData(r *http.Request, p Page) layoutData {
 	case Partners:
 		d.Home, d.AreaName = "/partner/", "Partners"
 	}
-	if actor.ID != "" && m.signOut[p.Area] != "" {
+	if actor.ID != "" && m.signOut[p.Area] != "" && !strangerTo(p.Area, actor.Kind) {
 		d.SignedIn, d.SignOut = actor.ID, m.signOut[p.Area]
 		if m.o.Name != nil {
 			d.SignedIn = m.o.Name(r.Context(), actor)
