@@ -97,8 +97,11 @@ func TestBackupUnderLoad(t *testing.T) {
 
 		// Without the master key nothing of it can be read, and that is said.
 		must(t, os.Remove(filepath.Join(r.Data, "master.key")))
-		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "master") {
+		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "master.key is missing but there is a database") {
 			t.Errorf("%s: without its master key: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(r.Data, "master.key")); err == nil {
+			t.Error(name, ": a new key stands in the place of the missing one")
 		}
 	}
 }

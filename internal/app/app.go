@@ -63,7 +63,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return reeve.E(reeve.Invalid, "app.Open", "the data folder cannot be made: %w", err)
 	}
-	master, err := c.master()
+	master, made, err := c.master()
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (a *App) open(ctx context.Context) error {
 			a.k.BaseURL = "https://" + c.Listen
 		}
 	}
-	if err := a.openKernel(ctx, master); err != nil {
+	if err := a.openKernel(ctx, master, made); err != nil {
 		return err
 	}
 	if err := a.openBlocks(ctx); err != nil {
@@ -96,13 +96,16 @@ func (a *App) open(ctx context.Context) error {
 }
 
 // openKernel opens the ground floor, each part on those before it.
-func (a *App) openKernel(ctx context.Context, master []byte) (err error) {
+func (a *App) openKernel(ctx context.Context, master []byte, made bool) (err error) {
 	c, k := a.config, a.k
 	k.DB, err = store.Open(ctx, store.Options{Path: c.databaseFile(), URL: c.Database, Alone: true, Now: c.Now, Log: c.Log})
 	if err != nil {
 		return err
 	}
 	if k.Keys, err = seal.Open(ctx, k.DB, master); err != nil {
+		if made && reeve.KindOf(err) == reeve.Invalid { // for nothing: there are keys under another one
+			err = errors.Join(c.keyMissing(), os.Remove(c.masterFile()))
+		}
 		return err
 	}
 	k.Worker("keys", k.Keys.Rotate)

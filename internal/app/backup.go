@@ -49,7 +49,7 @@ func Restore(ctx context.Context, c Config, file string) (out Restored, err erro
 	if _, err := os.Stat(key); c.MasterKey == "" && errors.Is(err, fs.ErrNotExist) {
 		return out, reeve.E(reeve.Invalid, "app.Restore", "a backup cannot be read without the master key it was made under: put it at %s, or say where it is with master_key", key)
 	}
-	master, err := c.master()
+	master, _, err := c.master()
 	if err != nil {
 		return out, err
 	}

@@ -181,29 +181,37 @@ func (c *Config) secret(setting, ref string) (string, error) {
 	return "", reeve.E(reeve.Invalid, "app.Config", "%s: a secret is a reference, env:NAME or file:/path, never the value itself", setting)
 }
 
-// master returns the 32 bytes that every stored key is wrapped with.
-func (c *Config) master() ([]byte, error) {
+// master returns the 32 bytes that every stored key is wrapped with, and whether
+// they were made just now.
+func (c *Config) master() (key []byte, made bool, err error) {
 	if c.MasterKey != "" {
 		s, err := c.secret("master_key", c.MasterKey)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return decodeMaster("master_key", s)
+		key, err = decodeMaster("master_key", s)
+		return key, false, err
 	}
-	file := filepath.Join(c.Data, "master.key")
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(c.masterFile())
 	if err == nil {
-		return decodeMaster(file, strings.TrimSpace(string(b)))
+		key, err = decodeMaster(c.masterFile(), strings.TrimSpace(string(b)))
+		return key, false, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the master key: %w", err)
+		return nil, false, fmt.Errorf("reading the master key: %w", err)
 	}
-	if has, err := c.hasDatabase(); err != nil || has {
-		return nil, errors.Join(err, reeve.E(reeve.Invalid, "app.Config", "%s is missing but there is a database: put the key back, or say where it is with master_key; a new key could not read what is stored", file))
+	if has, err := c.hasDatabase(); err != nil || has && c.Database == "" {
+		return nil, false, errors.Join(err, c.keyMissing())
 	}
-	key := make([]byte, 32)
+	key = make([]byte, 32)
 	rand.Read(key)
-	return key, writeDurably(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600)
+	return key, true, writeDurably(c.masterFile(), []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600)
+}
+
+func (c *Config) masterFile() string { return filepath.Join(c.Data, "master.key") }
+
+func (c *Config) keyMissing() error {
+	return reeve.E(reeve.Invalid, "app.Config", "%s is missing but there is a database: put the key back, or say where it is with master_key; a new key could not read what is stored", c.masterFile())
 }
 
 func decodeMaster(where, s string) ([]byte, error) {
