@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -173,6 +174,21 @@ func TestMetricsAreDocumented(t *testing.T) {
 		`reeve_worker_failures_total{worker="delivery"} 0`, `reeve_events_failing{consumer="services/lifeevent"} 0`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %s in %s", want, fmt.Sprint(regexp.MustCompile(`(?m)^reeve_(rec|flow|deliv|work|events).*$`).FindAllString(text, -1)))
+		}
+	}
+}
+
+// A port that another program listens on is named, before anything is opened.
+func TestPortInUse(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	data := filepath.Join(shortDir(t), "d")
+	for _, args := range [][]string{{"serve", "--definitions", exampleDefinitions(t)}, {"demo"}} {
+		args = append(args, "--data", data, "--listen", ln.Addr().String())
+		out, err := exec.CommandContext(t.Context(), program(t), args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "another program listens on "+ln.Addr().String()) {
+			t.Errorf("%v: %v %s", args, err, out)
 		}
 	}
 }
