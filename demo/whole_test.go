@@ -465,6 +465,7 @@ func (d *whole) nowhere(t *testing.T) {
 		}
 		hay["what "+system+" received"] = b
 	}
+	d.r.Kill() // nothing moves while its files are read
 	err := filepath.WalkDir(d.r.Data, func(path string, e os.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() {
 			b, readErr := os.ReadFile(path)
@@ -478,7 +479,6 @@ func (d *whole) nowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.r.Kill()
 	d.sealed(t, hay)
 	d.start()
 	d.crawl(t, hay)
