@@ -468,11 +468,6 @@ func (w *Ward) Park(tx *store.Tx, p Parked) error {
 	return err
 }
 
-// Unpark takes a record off the list that went on without a person.
-func (w *Ward) Unpark(tx *store.Tx, flow string, n int64) error {
-	return settleParked(tx, flow, n, Released, "flow/"+flow)
-}
-
 // Decide passes on what a person decided about a parked record: to try it again or
 // to give it up.
 func (w *Ward) Decide(tx *store.Tx, actor reeve.Actor, flow string, n int64, again bool) error {
