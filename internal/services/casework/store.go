@@ -21,19 +21,8 @@ func scan(from func(...any) error) (c Case, err error) {
 	return c, err
 }
 
-func list(rows *store.Rows, err error) (cs []Case, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		c, err := scan(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		cs = append(cs, c)
-	}
-	return cs, rows.Err()
+func list(rows *store.Rows, err error) ([]Case, error) {
+	return store.List(rows, err, scan)
 }
 
 func insert(tx *store.Tx, c Case, once string) (id int64, err error) {

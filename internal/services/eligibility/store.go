@@ -157,34 +157,16 @@ func scan(from func(...any) error) (a Assessment, err error) {
 	return a, err
 }
 
-func list(rows *store.Rows, err error) (as []Assessment, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		a, err := scan(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		as = append(as, a)
-	}
-	return as, rows.Err()
-}
-
-func maybe(a Assessment, err error) (Assessment, bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return a, false, nil
-	}
-	return a, err == nil, err
+func list(rows *store.Rows, err error) ([]Assessment, error) {
+	return store.List(rows, err, scan)
 }
 
 func getAssessment(tx *store.Tx, id int64) (Assessment, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from assessment where id = ?`, id).Scan))
+	return store.Maybe(scan(tx.QueryRow(`select `+columns+` from assessment where id = ?`, id).Scan))
 }
 
 func findAssessment(tx *store.Tx, benefit string, p reeve.PersonID, household string) (Assessment, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from assessment where benefit = ? and person = ? and household = ?`, benefit, string(p), household).Scan))
+	return store.Maybe(scan(tx.QueryRow(`select `+columns+` from assessment where benefit = ? and person = ? and household = ?`, benefit, string(p), household).Scan))
 }
 
 func ofPerson(tx *store.Tx, p reeve.PersonID) ([]Assessment, error) {

@@ -1,8 +1,6 @@
 package enrolment
 
 import (
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -20,26 +18,8 @@ func scan(from func(...any) error) (e Enrolment, err error) {
 	return e, err
 }
 
-func maybe(e Enrolment, err error) (Enrolment, bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return e, false, nil
-	}
-	return e, err == nil, err
-}
-
-func list(rows *store.Rows, err error) (es []Enrolment, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		e, err := scan(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		es = append(es, e)
-	}
-	return es, rows.Err()
+func list(rows *store.Rows, err error) ([]Enrolment, error) {
+	return store.List(rows, err, scan)
 }
 
 func insert(tx *store.Tx, e Enrolment, tokenHash string) (id int64, err error) {
@@ -54,15 +34,15 @@ func insert(tx *store.Tx, e Enrolment, tokenHash string) (id int64, err error) {
 }
 
 func get(tx *store.Tx, id int64) (Enrolment, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from enrolment where id = ?`, id).Scan))
+	return store.Maybe(scan(tx.QueryRow(`select `+columns+` from enrolment where id = ?`, id).Scan))
 }
 
 func byToken(tx *store.Tx, hash string) (Enrolment, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from enrolment where token_hash = ?`, hash).Scan))
+	return store.Maybe(scan(tx.QueryRow(`select `+columns+` from enrolment where token_hash = ?`, hash).Scan))
 }
 
 func byPerson(tx *store.Tx, benefit string, p reeve.PersonID) (Enrolment, bool, error) {
-	return maybe(scan(tx.QueryRow(`select `+columns+` from enrolment where benefit = ? and person = ?`, benefit, string(p)).Scan))
+	return store.Maybe(scan(tx.QueryRow(`select `+columns+` from enrolment where benefit = ? and person = ?`, benefit, string(p)).Scan))
 }
 
 func ofPerson(tx *store.Tx, p reeve.PersonID) ([]Enrolment, error) {

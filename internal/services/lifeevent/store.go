@@ -1,8 +1,6 @@
 package lifeevent
 
 import (
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -31,34 +29,16 @@ func (s shelf) scan(from func(...any) error) (e Event, err error) {
 
 func sealedFor(id int64) []byte { return fmt.Appendf(nil, "life_event/%d", id) }
 
-func maybe(e Event, err error) (Event, bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return e, false, nil
-	}
-	return e, err == nil, err
-}
-
-func (s shelf) list(rows *store.Rows, err error) (es []Event, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		e, err := s.scan(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		es = append(es, e)
-	}
-	return es, rows.Err()
+func (s shelf) list(rows *store.Rows, err error) ([]Event, error) {
+	return store.List(rows, err, s.scan)
 }
 
 func (s shelf) find(tx *store.Tx, kind string, p reeve.PersonID) (Event, bool, error) {
-	return maybe(s.scan(tx.QueryRow(`select `+columns+` from life_event where kind = ? and person = ?`, kind, string(p)).Scan))
+	return store.Maybe(s.scan(tx.QueryRow(`select `+columns+` from life_event where kind = ? and person = ?`, kind, string(p)).Scan))
 }
 
 func (s shelf) get(tx *store.Tx, id int64) (Event, bool, error) {
-	return maybe(s.scan(tx.QueryRow(`select `+columns+` from life_event where id = ?`, id).Scan))
+	return store.Maybe(s.scan(tx.QueryRow(`select `+columns+` from life_event where id = ?`, id).Scan))
 }
 
 func (s shelf) ofPerson(tx *store.Tx, p reeve.PersonID) ([]Event, error) {

@@ -19,19 +19,8 @@ func scan(from func(...any) error) (m Message, err error) {
 	return m, err
 }
 
-func list(rows *store.Rows, err error) (ms []Message, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		m, err := scan(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		ms = append(ms, m)
-	}
-	return ms, rows.Err()
+func list(rows *store.Rows, err error) ([]Message, error) {
+	return store.List(rows, err, scan)
 }
 
 func insert(tx *store.Tx, m Message, once string) error {

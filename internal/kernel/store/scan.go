@@ -1,0 +1,31 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+)
+
+// List reads all rows of a query with a function that scans one, and closes them.
+// Pass it what [Tx.Query] returned.
+func List[T any](rows *Rows, err error, scan func(from func(...any) error) (T, error)) (all []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		x, err := scan(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, rows.Err()
+}
+
+// Maybe turns the error of a single row that is not there into ok being false.
+func Maybe[T any](x T, err error) (_ T, ok bool, _ error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return x, false, nil
+	}
+	return x, err == nil, err
+}
