@@ -1,4 +1,4 @@
-package portfolio
+package register
 
 import "strconv"
 
@@ -38,14 +38,14 @@ func (c Cost) String() string {
 	return c.Known.String()
 }
 
-// plus adds two costs. What is not known of either is not known of the sum.
-func (c Cost) plus(o Cost) Cost {
+// Plus adds two costs. What is not known of either is not known of the sum.
+func (c Cost) Plus(o Cost) Cost {
 	return Cost{c.Known + o.Known, c.Sure || o.Sure, c.Lacks || o.Lacks || !o.Sure}
 }
 
-// split divides m into n parts that add up to it; the first parts take what is
+// Split divides m into n parts that add up to it; the first parts take what is
 // left over.
-func (m Money) split(n int) []Money {
+func (m Money) Split(n int) []Money {
 	parts := make([]Money, n)
 	for i := range parts {
 		parts[i] = m / Money(n)

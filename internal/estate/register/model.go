@@ -1,17 +1,9 @@
-// Package portfolio answers what the body has: its systems with what they cost,
-// who owns them, what they do twice, when notice must be given, and how they
-// stand against the standards.
-//
-// A [Model] is one set of definitions made ready; a [Report] is that model on a
-// day. What nobody has declared or observed is reported as not known, never as
-// nothing or as fine. Money is added up in integers.
-package portfolio
+package register
 
 import (
 	"slices"
 	"strings"
 
-	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/capability"
 	"github.com/reeve-civic/reeve/internal/estate/organisation"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
@@ -19,39 +11,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/system"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
-
-// Interfaces tells what is described of the interfaces of a system. The
-// exchange knows; app connects the two.
-type Interfaces interface {
-	Of(system string) []InterfaceFact
-}
-
-// InterfaceFact is what the estate needs to know of an interface.
-type InterfaceFact struct {
-	ID, Name   string
-	Style      string // "api", "event", "file", "db", "ui-scrape", "manual", "internal"
-	Documented bool   // it has a published definition
-	Records    []string
-	Class      *reeve.Class // highest class of the records it carries; nil if not known
-}
-
-// Flows tells which flows a system takes part in.
-type Flows interface {
-	Of(system string) []FlowFact
-}
-
-// FlowFact is what the page of a system shows of a flow.
-type FlowFact struct {
-	ID, Name  string
-	Outward   bool   // from the system; otherwise to it
-	Other     string // id of the system at the other end
-	OtherName string
-	Record    string // id of the record type
-	Agreement string // id of the agreement it runs under
-	Purpose   string
-	State     string // in words: "12 delivered, last 2 minutes ago"
-	Href      string // page of the flow, "" if there is none
-}
 
 // The definitions by type, for short.
 type (
@@ -64,21 +23,21 @@ type (
 // Model is a set of definitions made ready for reports. It does not change and
 // may be used by many goroutines.
 type Model struct {
+	Set           *def.Set
 	Organisations map[string]Organisation
 	Systems       []System // by name
 	Capabilities  []Capability
 	Contracts     []Contract
 	Pack          *standard.Pack
 
-	set        *def.Set
-	formerly   map[string]string // present ids of organisations, by the ids they had before
-	system     map[string]System
-	capability map[string]Capability
-	contracts  map[string][]Contract // by system
-	pays       map[string][]string   // ids of the systems that a contract pays for
-	has        map[string][]Capability
-	providers  map[string][]System // our systems in use, by capability
-	platform   map[string]string   // id of the system chosen for a generic capability
+	formerly    map[string]string // present ids of organisations, by the ids they had before
+	system      map[string]System
+	capability  map[string]Capability
+	ContractsOf map[string][]Contract // by system
+	Pays        map[string][]string   // ids of the systems that a contract pays for
+	has         map[string][]Capability
+	Providers   map[string][]System // our systems in use, by capability
+	Platforms   map[string]string   // id of the system chosen for a generic capability
 }
 
 // Compile makes a set ready.
@@ -90,15 +49,15 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 		Capabilities:  def.All[capability.Spec](s),
 		Contracts:     def.All[supplier.Spec](s),
 		Pack:          pack,
-		set:           s,
+		Set:           s,
 		formerly:      map[string]string{},
 		system:        map[string]System{},
 		capability:    map[string]Capability{},
-		contracts:     map[string][]Contract{},
-		pays:          map[string][]string{},
+		ContractsOf:   map[string][]Contract{},
+		Pays:          map[string][]string{},
 		has:           map[string][]Capability{},
-		providers:     map[string][]System{},
-		platform:      map[string]string{},
+		Providers:     map[string][]System{},
+		Platforms:     map[string]string{},
 	}
 	for _, o := range def.All[organisation.Spec](s) {
 		m.Organisations[o.ID] = o
@@ -109,7 +68,7 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 	for _, c := range m.Capabilities {
 		m.capability[c.ID] = c
 		if x, ok := def.Get[system.Spec](s, c.Spec.Platform); ok {
-			m.platform[c.ID] = x.ID
+			m.Platforms[c.ID] = x.ID
 		}
 	}
 	slices.SortStableFunc(m.Systems, func(a, b System) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
@@ -118,24 +77,24 @@ func Compile(s *def.Set) (*Model, []def.Problem) {
 		for _, id := range x.Spec.Capabilities {
 			c, _ := def.Get[capability.Spec](s, id) // by the id it has now
 			m.has[x.ID] = append(m.has[x.ID], c)
-			if x.Spec.InUse() && m.ours(x.Spec.Organisation) {
-				m.providers[c.ID] = append(m.providers[c.ID], x)
+			if x.Spec.InUse() && m.Ours(x.Spec.Organisation) {
+				m.Providers[c.ID] = append(m.Providers[c.ID], x)
 			}
 		}
 	}
 	for _, k := range m.Contracts {
 		for _, id := range k.Spec.Systems {
 			x, _ := def.Get[system.Spec](s, id)
-			m.pays[k.ID] = append(m.pays[k.ID], x.ID)
-			m.contracts[x.ID] = append(m.contracts[x.ID], k)
+			m.Pays[k.ID] = append(m.Pays[k.ID], x.ID)
+			m.ContractsOf[x.ID] = append(m.ContractsOf[x.ID], k)
 		}
 	}
 	return m, problems
 }
 
-// ours reports whether an organisation is the body itself or a part of it. A
+// Ours reports whether an organisation is the body itself or a part of it. A
 // system whose organisation nobody has declared is in our list, so it is ours.
-func (m *Model) ours(id string) bool {
+func (m *Model) Ours(id string) bool {
 	if id == "" {
 		return true
 	}
@@ -160,7 +119,7 @@ func (m *Model) Capability(id string) (Capability, bool) { c, ok := m.capability
 
 // Renamed gives the present id of a definition that had the id before.
 func (m *Model) Renamed(kind, id string) (string, bool) {
-	o, ok := m.set.Lookup(kind, id)
+	o, ok := m.Set.Lookup(kind, id)
 	if !ok || o.ID == id {
 		return "", false
 	}
@@ -171,7 +130,9 @@ func (m *Model) Renamed(kind, id string) (string, bool) {
 func (m *Model) CapabilitiesOf(system string) []Capability { return m.has[system] }
 
 // PlatformOf is the system chosen to provide a generic capability to everyone.
-func (m *Model) PlatformOf(capability string) (System, bool) { return m.System(m.platform[capability]) }
+func (m *Model) PlatformOf(capability string) (System, bool) {
+	return m.System(m.Platforms[capability])
+}
 
 // Children are the capabilities directly below id, by name; "" gives the roots.
 func (m *Model) Children(id string) []Capability {

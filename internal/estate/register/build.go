@@ -1,0 +1,155 @@
+package register
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/reeve-civic/reeve/internal/estate/asset"
+	"github.com/reeve-civic/reeve/internal/estate/component"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
+	"github.com/reeve-civic/reeve/internal/estate/site"
+	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+)
+
+// New brings the parts together and lays the tables out; the rooms then fill in
+// their facts, and the standards are judged.
+func New(p Parts) *Snapshot {
+	s := &Snapshot{
+		Model: p.Model, At: p.At, Today: def.DateOf(p.At), Past: p.Past, Inventory: p.Inventory, Declared: p.Declared,
+		Components: def.All[component.Spec](p.Model.Set), Sites: def.All[site.Spec](p.Model.Set),
+		interfacesOf: map[string][]int{}, flowsOf: map[string][]int{}, componentsOf: map[string][]int{}, assetsOf: map[string][]int{},
+	}
+	if s.Inventory == nil {
+		s.Inventory = new(inventory.Inventory)
+	}
+	s.Assets = assets(p.Model.Set, s.Inventory.Assets)
+	if p.Observed != nil {
+		s.Flows = slices.Clone(s.Flows)
+		for i, f := range s.Flows {
+			if seen, ok := p.Observed.Flows[f.ID]; ok {
+				s.Flows[i].Seen = &seen
+			}
+		}
+		s.Undeclared = p.Observed.Undeclared
+	}
+	for i, x := range s.Interfaces {
+		s.interfacesOf[x.System] = append(s.interfacesOf[x.System], i)
+	}
+	for i, f := range s.Flows {
+		s.flowsOf[f.From] = append(s.flowsOf[f.From], i)
+		if f.To != f.From {
+			s.flowsOf[f.To] = append(s.flowsOf[f.To], i)
+		}
+	}
+	for i, c := range s.Components {
+		for _, id := range append([]string{c.Spec.System}, c.Spec.UsedBy...) {
+			id = p.Model.Set.Present("System", id)
+			s.componentsOf[id] = append(s.componentsOf[id], i)
+		}
+	}
+	for i, a := range s.Assets {
+		for _, id := range a.Systems {
+			id = p.Model.Set.Present("System", id)
+			s.assetsOf[id] = append(s.assetsOf[id], i)
+		}
+	}
+	s.Tables = s.tables()
+	return s
+}
+
+// assets are the imported assets and the declared ones that no import knows.
+func assets(set *def.Set, imported []inventory.Asset) []inventory.Asset {
+	declared := def.All[asset.Spec](set)
+	if len(declared) == 0 {
+		return imported
+	}
+	out := slices.Clone(imported)
+	for _, d := range declared {
+		if _, ok := slices.BinarySearchFunc(imported, d.ID, func(a inventory.Asset, id string) int { return cmp.Compare(a.ID, id) }); ok {
+			continue
+		}
+		a := inventory.Asset{ID: d.ID, Name: d.Name, Type: d.Spec.Type, Maker: d.Spec.Model.Maker, Model: d.Spec.Model.Name, CarbonRef: d.Spec.Model.CarbonRef,
+			Serial: d.Spec.Serial, State: d.Spec.State, Holder: d.Spec.Holder, Site: d.Spec.Site, Contract: d.Spec.Bought.Contract, Systems: d.Spec.Systems, Cost: d.Spec.Bought.Cost * 100}
+		if d.Spec.Bought.Date != nil {
+			a.Bought = *d.Spec.Bought.Date
+		}
+		if d.Spec.Warranty != nil {
+			a.Warranty = *d.Spec.Warranty
+		}
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b inventory.Asset) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// InterfacesOf are the interfaces of a system.
+func (s *Snapshot) InterfacesOf(system string) []Interface {
+	return pick(s.Interfaces, s.interfacesOf[system])
+}
+
+// FlowsOf are the flows that a system takes part in.
+func (s *Snapshot) FlowsOf(system string) []Flow { return pick(s.Flows, s.flowsOf[system]) }
+
+// ComponentsOf are the components that a system is made of or uses.
+func (s *Snapshot) ComponentsOf(system string) []Component {
+	return pick(s.Components, s.componentsOf[system])
+}
+
+// AssetsOf are the assets that a system runs on.
+func (s *Snapshot) AssetsOf(system string) []inventory.Asset {
+	return pick(s.Assets, s.assetsOf[system])
+}
+
+// Person finds somebody in the imported directory. known is false where no
+// directory was imported, so that nothing can be said of anybody.
+func (s *Snapshot) Person(id string) (p inventory.Person, found, known bool) {
+	_, known = s.Inventory.Imports["person"]
+	i, found := slices.BinarySearchFunc(s.Inventory.People, id, func(p inventory.Person, id string) int { return cmp.Compare(p.ID, id) })
+	if !found {
+		return p, false, known
+	}
+	return s.Inventory.People[i], true, known
+}
+
+func pick[T any](all []T, at []int) []T {
+	out := make([]T, len(at))
+	for i, n := range at {
+		out[i] = all[n]
+	}
+	return out
+}
+
+// tables lays out every kind that standards can be about.
+func (s *Snapshot) tables() standard.Tables {
+	var ts standard.Tables
+	for _, kind := range []string{"System", "Component", "SupplierContract", "Organisation", "Service", "IntakeRequest", "Board", "Standard", "Waiver", "Interface", "Flow", "RecordType"} {
+		ts = append(ts, s.declared(kind))
+	}
+	return append(ts, s.sent(), s.assetTable(), s.ledgerTable())
+}
+
+func (s *Snapshot) declared(kind string) *standard.Table {
+	var objects []*def.Object
+	for _, o := range s.Set.Objects() {
+		if o.Kind == kind {
+			objects = append(objects, o)
+		}
+	}
+	ids, names := make([]string, len(objects)), make([]string, len(objects))
+	for i, o := range objects {
+		ids[i], names[i] = o.ID, o.Name
+	}
+	return standard.NewTable(kind, ids, names, func(i int) map[string]any { return objects[i].Value() })
+}
+
+func (s *Snapshot) sent() *standard.Table {
+	n := len(s.Undeclared)
+	ids, names := make([]string, n), make([]string, n)
+	for i, x := range s.Undeclared {
+		ids[i], names[i] = x.Organisation+"/"+x.Record, s.OrganisationName(x.Organisation)+" sends "+x.Record
+	}
+	return standard.NewTable("ObservedFlow", ids, names, func(i int) map[string]any {
+		return map[string]any{"metadata": map[string]any{"id": ids[i], "name": names[i]}, "spec": map[string]any{"organisation": s.Undeclared[i].Organisation, "record": s.Undeclared[i].Record}}
+	})
+}

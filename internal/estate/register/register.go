@@ -1,0 +1,131 @@
+// Package register is the estate as it stands at a moment: what is declared, what
+// was imported and what was observed, brought together once and asked by every
+// page, gate and report.
+//
+// A [Model] is a set of definitions with its indexes; a [Snapshot] is a model with
+// the inventory and the observations of the same moment. Both are made whole,
+// never change, and may be shared. What nobody declared, imported or observed is
+// not known; nothing here turns that into zero.
+package register
+
+import (
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/component"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
+	"github.com/reeve-civic/reeve/internal/estate/site"
+	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+)
+
+// The other definitions by type, for short.
+type (
+	Component = def.Of[component.Spec]
+	Site      = def.Of[site.Spec]
+)
+
+// Interface is what the estate needs to know of an interface.
+type Interface struct {
+	ID, Name, System string
+	Style            string // "api", "event", "file", "db", "ui-scrape", "manual", "internal"
+	Documented       bool   // it has a published definition
+	Records          []string
+	Class            *reeve.Class // highest class of the records it carries; nil if not known
+	Object           *def.Object
+}
+
+// Flow is a declared flow, with what was observed of it.
+type Flow struct {
+	ID, Name                     string
+	From, To                     string // ids of systems
+	FromInterface, ToInterface   string
+	Record, Agreement, Purpose   string
+	Via                          string // exchange, direct, manual
+	Crosses                      bool   // from one organisation's responsibility into another's
+	AgreementStarts, AgreementTo def.Date
+	Every                        time.Duration // a record is expected at least this often; 0 if not said
+	Object                       *def.Object
+	Href                         string    // page of the flow, "" if there is none
+	Seen                         *FlowSeen // nil: not observed (another time, or not carried by us)
+}
+
+// FlowSeen is what was observed of a flow.
+type FlowSeen struct {
+	Delivered, Waiting, Held int64
+	Last                     time.Time // zero: never
+	Quiet                    bool      // silent for longer than expected
+	State                    string    // in words: "12 delivered, last 2 minutes ago"
+}
+
+// RecordType is what the estate needs to know of a record type.
+type RecordType struct {
+	ID, Name   string
+	Level      reeve.Class
+	Personal   bool
+	Fields     int // fields of its schema; 0 if not known
+	Classified int // of these, those whose class is given one by one or by the type's level
+	Masters    int // systems declared as its master
+	Object     *def.Object
+}
+
+// Sent is what an organisation sent without a flow that carries it.
+type Sent struct {
+	Organisation, System string // System is "" where no interface says which
+	Record               string
+	Records              int64
+	Last                 time.Time
+}
+
+// Declared is what the exchange declares in a set of definitions.
+type Declared struct {
+	Interfaces  []Interface
+	Flows       []Flow
+	RecordTypes []RecordType
+}
+
+// Observed is what went through the exchange up to now.
+type Observed struct {
+	Flows      map[string]FlowSeen // by id of the flow
+	Undeclared []Sent
+}
+
+// Exchange answers for the exchange.
+type Exchange interface {
+	// Declared reads any set, also one that is not in force.
+	Declared(set *def.Set) Declared
+}
+
+// Snapshot is the estate at a moment.
+type Snapshot struct {
+	*Model
+	At        time.Time // in the body's time zone
+	Today     def.Date
+	Past      bool // a day that is over: nothing was observed, because observations are not kept by day
+	Inventory *inventory.Inventory
+	Declared
+	Undeclared []Sent
+	Components []Component
+	Sites      []Site
+	Assets     []inventory.Asset // imported and declared, by id
+
+	Tables  standard.Tables   // every entity with its facts
+	Outcome *standard.Outcome // how everything stands against the standards
+
+	interfacesOf map[string][]int
+	flowsOf      map[string][]int
+	componentsOf map[string][]int
+	assetsOf     map[string][]int
+	person       map[string]int
+	asset        map[string]int
+}
+
+// Parts are what a snapshot is made of.
+type Parts struct {
+	Model     *Model
+	Inventory *inventory.Inventory
+	Declared  Declared
+	Observed  *Observed // nil: not observed
+	At        time.Time
+	Past      bool
+}
