@@ -17,7 +17,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/data"
 	"github.com/reeve-civic/reeve/internal/estate"
 	"github.com/reeve-civic/reeve/internal/estate/organisation"
-	"github.com/reeve-civic/reeve/internal/estate/portfolio"
 	"github.com/reeve-civic/reeve/internal/estate/system"
 	"github.com/reeve-civic/reeve/internal/exchange"
 	"github.com/reeve-civic/reeve/internal/exchange/delivery"
@@ -60,7 +59,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
-	if b.estate, err = estate.Open(ctx, k, estate.Asks{Interfaces: interfacesOf{a}, Flows: flowsOf{a}}); err != nil {
+	if b.estate, err = estate.Open(ctx, k, estate.Asks{Exchange: declaredExchange{}, Observed: a.observed}); err != nil {
 		return fmt.Errorf("estate: %w", err)
 	}
 	if b.data, err = data.Open(ctx, k); err != nil {
@@ -118,54 +117,6 @@ func (a *App) organisationName(id string) string {
 		}
 	}
 	return id
-}
-
-// interfacesOf tells the estate what the exchange knows of a system's interfaces.
-type interfacesOf struct{ a *App }
-
-func (x interfacesOf) Of(id string) (facts []portfolio.InterfaceFact) {
-	types := x.a.blocks.exchange.Rules().Types
-	for _, i := range def.All[iface.Spec](x.a.k.Defs.Set()) {
-		if i.Spec.System != id {
-			continue
-		}
-		f := portfolio.InterfaceFact{ID: i.ID, Name: i.Name, Style: i.Spec.Style, Documented: i.Spec.Definition != "", Records: i.Spec.Records}
-		for _, r := range i.Spec.Records {
-			if t, ok := types.Type(reeve.RecordType(r)); ok && (f.Class == nil || t.Level > *f.Class) {
-				c := t.Level
-				f.Class = &c
-			}
-		}
-		facts = append(facts, f)
-	}
-	return facts
-}
-
-// flowsOf tells the estate which flows a system takes part in.
-type flowsOf struct{ a *App }
-
-func (x flowsOf) Of(id string) (facts []portfolio.FlowFact) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	stats, err := x.a.blocks.exchange.Flows.Volumes(ctx)
-	if err != nil {
-		x.a.config.Log.Error("the flows of a system could not be read", "err", err)
-		return nil
-	}
-	now := x.a.k.Now()
-	for _, s := range stats {
-		f := portfolio.FlowFact{ID: s.Flow, Name: s.Name, Record: string(s.Type), Agreement: s.Agreement, Purpose: string(s.Purpose), State: inWords(s, now), Href: "/staff/flows/" + s.Flow}
-		switch id {
-		case s.From.System:
-			f.Outward, f.Other, f.OtherName = true, s.To.System, s.To.SystemName
-		case s.To.System:
-			f.Other, f.OtherName = s.From.System, s.From.SystemName
-		default:
-			continue
-		}
-		facts = append(facts, f)
-	}
-	return facts
 }
 
 func inWords(s flow.Stat, now time.Time) string {

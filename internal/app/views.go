@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/portfolio"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -110,12 +111,12 @@ func (a *App) todayMessages(ctx context.Context) (portal.Group, error) {
 
 func (a *App) todayEstate(ctx context.Context) (portal.Group, error) {
 	g := portal.Group{Title: "Estate"}
-	r, err := a.blocks.estate.Report(ctx)
+	s, err := a.blocks.estate.At(ctx, def.Date{})
 	if err != nil {
 		return g, err
 	}
-	failing := 0
-	for _, t := range r.Standards {
+	r, failing := portfolio.New(s), 0
+	for _, t := range s.Outcome.Standings {
 		failing += t.Fail
 	}
 	g.Stats = []ui.Stat{

@@ -70,7 +70,7 @@ func (f filter) list(r *Report, page int) listing {
 	for _, row := range r.Rows {
 		if f.chooses(r, row) {
 			rows = append(rows, row)
-			l.Yearly = l.Yearly.plus(row.Yearly)
+			l.Yearly = l.Yearly.Plus(row.Yearly)
 		}
 	}
 	l.Total = len(rows)
@@ -122,7 +122,7 @@ func or(s, other string) string {
 
 // className is the class of the data of a system, "unknown" if it is not known.
 func (r *Report) className(row *Row) string {
-	if class, ok := r.class(row); ok {
+	if class, ok := r.ClassOf(row.ID); ok {
 		return class.String()
 	}
 	return "unknown"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
@@ -77,7 +78,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	)
 }
 
-func standardRows(t Tally) []ui.SummaryRow {
+func standardRows(t *standard.Standing) []ui.SummaryRow {
 	about := map[string]string{"System": "Systems", "SupplierContract": "Supplier contracts"}[t.Spec.Applies.Kind]
 	rows := []ui.SummaryRow{
 		ui.Row("How much it matters", severityText(t.Spec.Severity)),
@@ -113,7 +114,7 @@ func capabilityRows(r *Report, c Capability) []ui.SummaryRow {
 		allowed = fmt.Sprint(most)
 	}
 	rows = append(rows,
-		ui.Row("Our systems in use", fmt.Sprint(len(r.providers[c.ID]))),
+		ui.Row("Our systems in use", fmt.Sprint(len(r.Providers[c.ID]))),
 		ui.Row("As many as needed", allowed),
 	)
 	return rows

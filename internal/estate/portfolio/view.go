@@ -163,7 +163,7 @@ func overviewStats(r *Report) []ui.Stat {
 			inUse++
 		}
 	}
-	for _, t := range r.Standards {
+	for _, t := range r.Outcome.Standings {
 		fail, unknown, waived = fail+t.Fail, unknown+t.Unknown, waived+t.Waived
 	}
 	for _, n := range r.Notices {
@@ -240,7 +240,7 @@ func choice(name, label, value, all string, items []ui.SelectItem) templ.Compone
 
 func capabilityItems(r *Report) []ui.SelectItem {
 	var items []ui.SelectItem
-	for _, c := range r.Model.Capabilities {
+	for _, c := range r.Capabilities {
 		items = append(items, ui.SelectItem{Value: c.ID, Text: c.Name})
 	}
 	slices.SortFunc(items, func(a, b ui.SelectItem) int { return strings.Compare(a.Text, b.Text) })
@@ -272,7 +272,7 @@ func wordItems(values ...string) []ui.SelectItem {
 
 func standardItems(r *Report) []ui.SelectItem {
 	var items []ui.SelectItem
-	for _, t := range r.Standards {
+	for _, t := range r.Outcome.Standings {
 		items = append(items, ui.SelectItem{Value: t.ID, Text: t.Name})
 	}
 	return items
@@ -317,7 +317,7 @@ func filterText(r *Report, f filter) string {
 	}
 	if f.Result != "" || f.Standard != "" {
 		name := "any standard"
-		for _, t := range r.Standards {
+		for _, t := range r.Outcome.Standings {
 			if t.ID == f.Standard {
 				name = "“" + t.Name + "”"
 			}

@@ -1,7 +1,6 @@
 package portfolio
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,24 +9,19 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // Action is what an actor must be allowed to see these pages.
-const Action = "estate.read"
+const Action = register.Read
 
-// Desk is the estate's pages for staff.
-type Desk struct {
-	Report func(ctx context.Context) (*Report, error) // the estate now
-	Flows  Flows                                      // nil: the page of a system says that flows are not known
-
-	mux *web.Mux
-}
+// Desk is the portfolio's pages for staff.
+type Desk struct{ register.Desk }
 
 // Mount mounts the pages on m.
 func (d *Desk) Mount(m *web.Mux) {
-	d.mux = m
 	m.Nav(web.StaffArea, web.NavItem{Text: "Estate", Href: "/staff/estate", Action: Action, Order: 30})
 	m.Handle("GET /staff/estate", Action, d.overview)
 	m.Handle("GET /staff/estate/systems", Action, d.systems)
@@ -37,22 +31,31 @@ func (d *Desk) Mount(m *web.Mux) {
 	m.Handle("GET /staff/estate/capabilities/{id}", Action, d.capability)
 }
 
-var estateCrumb = ui.Link{Text: "Estate", Href: "/staff/estate"}
+// report is the estate that a request asks for.
+func (d *Desk) report(r *http.Request) (*Report, error) {
+	s, err := d.Snapshot(r)
+	if err != nil {
+		return nil, err
+	}
+	return New(s), nil
+}
 
-func (d *Desk) render(w http.ResponseWriter, r *http.Request, title string, content templ.Component, crumbs ...ui.Link) error {
-	return d.mux.Render(w, r, web.Page{Title: title, Crumbs: crumbs, Active: "/staff/estate"}, content)
+var estateCrumb = register.Crumb
+
+func (d *Desk) render(w http.ResponseWriter, r *http.Request, rep *Report, title string, content templ.Component, crumbs ...ui.Link) error {
+	return d.Render(w, r, rep.Snapshot, web.Page{Title: title, Crumbs: crumbs}, content)
 }
 
 func (d *Desk) overview(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.Report(r.Context())
+	rep, err := d.report(r)
 	if err != nil {
 		return err
 	}
-	return d.render(w, r, "Estate", overviewPage(rep))
+	return d.render(w, r, rep, "Estate", overviewPage(rep))
 }
 
 func (d *Desk) systems(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.Report(r.Context())
+	rep, err := d.report(r)
 	if err != nil {
 		return err
 	}
@@ -61,11 +64,11 @@ func (d *Desk) systems(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		page = 1
 	}
-	return d.render(w, r, "Systems", systemsPage(rep, f, f.list(rep, page)), estateCrumb)
+	return d.render(w, r, rep, "Systems", systemsPage(rep, f, f.list(rep, page)), estateCrumb)
 }
 
 func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.Report(r.Context())
+	rep, err := d.report(r)
 	if err != nil {
 		return err
 	}
@@ -76,36 +79,30 @@ func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
 		}
 		return reeve.E(reeve.NotFound, "estate.system", "there is no system %q", r.PathValue("id"))
 	}
-	var flows []FlowFact
-	if d.Flows != nil {
-		flows = d.Flows.Of(row.ID)
-	}
-	return d.render(w, r, row.Name, systemPage(rep, row, flows, d.Flows != nil), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
+	return d.render(w, r, rep, row.Name, systemPage(rep, row), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
 }
 
 func (d *Desk) standard(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.Report(r.Context())
+	rep, err := d.report(r)
 	if err != nil {
 		return err
 	}
-	for _, t := range rep.Standards {
-		if t.ID == r.PathValue("id") {
-			return d.render(w, r, t.Name, standardPage(rep, t), estateCrumb)
-		}
+	if t, ok := rep.Outcome.Standing(r.PathValue("id")); ok {
+		return d.render(w, r, rep, t.Name, standardPage(rep, t), estateCrumb)
 	}
 	return reeve.E(reeve.NotFound, "estate.standard", "there is no standard %q", r.PathValue("id"))
 }
 
 func (d *Desk) capabilities(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.Report(r.Context())
+	rep, err := d.report(r)
 	if err != nil {
 		return err
 	}
-	return d.render(w, r, "Capabilities", capabilitiesPage(rep), estateCrumb)
+	return d.render(w, r, rep, "Capabilities", capabilitiesPage(rep), estateCrumb)
 }
 
 func (d *Desk) capability(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.Report(r.Context())
+	rep, err := d.report(r)
 	if err != nil {
 		return err
 	}
@@ -116,7 +113,7 @@ func (d *Desk) capability(w http.ResponseWriter, r *http.Request) error {
 		}
 		return reeve.E(reeve.NotFound, "estate.capability", "there is no capability %q", r.PathValue("id"))
 	}
-	return d.render(w, r, c.Name, capabilityPage(rep, c), estateCrumb, ui.Link{Text: "Capabilities", Href: "/staff/estate/capabilities"})
+	return d.render(w, r, rep, c.Name, capabilityPage(rep, c), estateCrumb, ui.Link{Text: "Capabilities", Href: "/staff/estate/capabilities"})
 }
 
 // pageHref is the address of a page of the list, with the same filter.

@@ -25,7 +25,6 @@ func New(p Parts) *Snapshot {
 	}
 	s.Assets = assets(p.Model.Set, s.Inventory.Assets)
 	if p.Observed != nil {
-		s.Flows = slices.Clone(s.Flows)
 		for i, f := range s.Flows {
 			if seen, ok := p.Observed.Flows[f.ID]; ok {
 				s.Flows[i].Seen = &seen
@@ -37,6 +36,7 @@ func New(p Parts) *Snapshot {
 		s.interfacesOf[x.System] = append(s.interfacesOf[x.System], i)
 	}
 	for i, f := range s.Flows {
+		s.Flows[i].Crosses = s.responsible(f.From) != s.responsible(f.To)
 		s.flowsOf[f.From] = append(s.flowsOf[f.From], i)
 		if f.To != f.From {
 			s.flowsOf[f.To] = append(s.flowsOf[f.To], i)
@@ -54,8 +54,27 @@ func New(p Parts) *Snapshot {
 			s.assetsOf[id] = append(s.assetsOf[id], i)
 		}
 	}
+	s.costs()
 	s.Tables = s.tables()
 	return s
+}
+
+// responsible is the organisation that answers for the data of a system: the
+// nearest that decides for itself, "" if the system belongs to none.
+func (s *Snapshot) responsible(system string) string {
+	x, ok := s.System(system)
+	if !ok {
+		return ""
+	}
+	id := x.Spec.Organisation
+	for range len(s.Organisations) {
+		o, ok := s.organisation(id)
+		if !ok || o.Spec.Controller || o.Spec.Parent == "" || o.Spec.Type == "partner" || o.Spec.Type == "supplier" {
+			break
+		}
+		id = o.Spec.Parent
+	}
+	return s.Set.Present("Organisation", id)
 }
 
 // assets are the imported assets and the declared ones that no import knows.

@@ -9,6 +9,7 @@
 package register
 
 import (
+	"context"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -112,6 +113,10 @@ type Snapshot struct {
 	Tables  standard.Tables   // every entity with its facts
 	Outcome *standard.Outcome // how everything stands against the standards
 
+	Yearly Cost       // of the contracts in force, each once
+	NoCost []Contract // in force, and nobody has said what they cost
+	yearly map[string]Cost
+
 	interfacesOf map[string][]int
 	flowsOf      map[string][]int
 	componentsOf map[string][]int
@@ -128,4 +133,15 @@ type Parts struct {
 	Observed  *Observed // nil: not observed
 	At        time.Time
 	Past      bool
+}
+
+// Judge fills the facts, by the rooms that know them, and holds everything to
+// the standards. It is called once, before the snapshot is shared.
+func (s *Snapshot) Judge(ctx context.Context, fill ...func(*Snapshot)) (err error) {
+	Fill(s)
+	for _, f := range fill {
+		f(s)
+	}
+	s.Outcome, err = s.Pack.Judge(ctx, s.Tables, s.At)
+	return err
 }

@@ -1,0 +1,92 @@
+package register
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/a-h/templ"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/web"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// Read is the action of reading the estate's pages.
+const Read = "estate.read"
+
+// Desk is what every room of the estate needs to show a page.
+type Desk struct {
+	Mux *web.Mux
+	// At is the estate at the end of a day; the zero date stands for now.
+	At func(ctx context.Context, on def.Date) (*Snapshot, error)
+}
+
+// Crumb is where every page of the estate hangs.
+var Crumb = ui.Link{Text: "Estate", Href: "/staff/estate"}
+
+// Snapshot is the estate now, or as it was at the end of the day ?on=2026-01-31.
+func (d *Desk) Snapshot(r *http.Request) (*Snapshot, error) {
+	on := r.URL.Query().Get("on")
+	if on == "" {
+		return d.At(r.Context(), def.Date{})
+	}
+	day, err := def.ParseDate(on)
+	if err != nil {
+		return nil, reeve.E(reeve.Invalid, "estate.on", "on=%q is not a day: write it like 2026-01-31", on)
+	}
+	return d.At(r.Context(), day)
+}
+
+// Render answers with a page of the estate: below its own navigation, and with
+// the day said where it is not today.
+func (d *Desk) Render(w http.ResponseWriter, r *http.Request, s *Snapshot, p web.Page, content templ.Component) error {
+	if p.Active == "" {
+		p.Active = "/staff/estate"
+	}
+	return d.Mux.Render(w, r, p, frame(s, r.URL.Path, content))
+}
+
+// Href is a link from one page of the estate to another that stays on the same
+// day.
+func Href(s *Snapshot, path string) string {
+	if !s.Past {
+		return path
+	}
+	u, err := url.Parse(path)
+	if err != nil {
+		return path
+	}
+	q := u.Query()
+	q.Set("on", s.Today.String())
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// section is a part of the estate in its navigation.
+type section struct{ Text, Href string }
+
+// sections are the parts of the estate, in the order of its navigation.
+var sections = []section{
+	{"Overview", "/staff/estate"},
+	{"Map", "/staff/estate/map"},
+	{"Systems", "/staff/estate/systems"},
+	{"Capabilities", "/staff/estate/capabilities"},
+	{"Standards", "/staff/estate/standards"},
+	{"Portfolio", "/staff/estate/portfolio"},
+	{"Roadmap", "/staff/estate/roadmap"},
+	{"Objectives", "/staff/estate/objectives"},
+	{"Spend", "/staff/estate/spend"},
+	{"Assets", "/staff/estate/assets"},
+	{"Risk", "/staff/estate/risk"},
+	{"Carbon", "/staff/estate/carbon"},
+	{"Owners", "/staff/estate/owners"},
+	{"Measures", "/staff/estate/measures"},
+	{"Requests", "/staff/requests"},
+	{"Boards", "/staff/boards"},
+	{"Services", "/staff/services"},
+	{"Changes", "/staff/estate/changes"},
+	{"Import", "/staff/estate/import"},
+	{"Export", "/staff/estate/export"},
+}
