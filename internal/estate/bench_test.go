@@ -2,12 +2,9 @@ package estate_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"testing"
 	"testing/fstest"
-
-	"github.com/reeve-civic/reeve/internal/estate/portfolio"
 )
 
 // many makes the demo estate n systems large, each with a contract of its own.
@@ -35,15 +32,9 @@ func BenchmarkEstate(b *testing.B) {
 		}
 	})
 	set := load(b, fsys)
-	m, problems := portfolio.Compile(set)
-	if len(problems) > 0 {
-		b.Fatal(problems)
-	}
-	b.Run("report", func(b *testing.B) {
+	b.Run("snapshot", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := m.Report(context.Background(), day, nil); err != nil {
-				b.Fatal(err)
-			}
+			snapshot(b, set, day, nil)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,6 +17,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate"
 	"github.com/reeve-civic/reeve/internal/estate/portfolio"
+	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
@@ -60,39 +62,60 @@ func load(t testing.TB, fsys fs.FS) *def.Set {
 }
 
 // described stands in for the exchange: the interfaces that the demo describes.
-type described map[string][]portfolio.InterfaceFact
+type described struct {
+	interfaces []register.Interface
+	flows      []register.Flow
+}
 
-func (d described) Of(system string) []portfolio.InterfaceFact { return d[system] }
+func (d described) Declared(*def.Set) register.Declared {
+	return register.Declared{Interfaces: d.interfaces, Flows: slices.Clone(d.flows)}
+}
 
 func demoInterfaces() described {
 	confidential, restricted := reeve.Confidential, reeve.Restricted
-	api := func(id string, class *reeve.Class) []portfolio.InterfaceFact {
-		return []portfolio.InterfaceFact{{ID: id, Name: id, Style: "api", Documented: true, Class: class}}
+	api := func(system, id string, class *reeve.Class) register.Interface {
+		return register.Interface{ID: id, Name: id, System: system, Style: "api", Documented: true, Class: class}
 	}
 	return described{
-		"sys-register-office":      api("if-register-office", &confidential),
-		"sys-hospital-pas":         api("if-hospital-pas", &restricted),
-		"sys-council-tax":          api("if-council-tax-reviews", &confidential),
-		"sys-benefits":             api("if-benefits", &restricted),
-		"sys-electoral-register":   api("if-electoral-register-information", &confidential),
-		"sys-planning-back-office": api("if-planning-cases", &confidential),
-		"sys-planning-portal":      api("if-planning-portal", &confidential),
-		"sys-libraries":            {{ID: "if-libraries-files", Name: "Libraries, nightly files", Style: "file", Class: &confidential}},
-		"sys-reeve":                {{ID: "if-life-events", Name: "Services, life events", Style: "internal"}},
+		interfaces: []register.Interface{
+			api("sys-register-office", "if-register-office", &confidential),
+			api("sys-hospital-pas", "if-hospital-pas", &restricted),
+			api("sys-council-tax", "if-council-tax-reviews", &confidential),
+			api("sys-benefits", "if-benefits", &restricted),
+			api("sys-electoral-register", "if-electoral-register-information", &confidential),
+			api("sys-planning-back-office", "if-planning-cases", &confidential),
+			api("sys-planning-portal", "if-planning-portal", &confidential),
+			{ID: "if-libraries-files", Name: "Libraries, nightly files", System: "sys-libraries", Style: "file", Class: &confidential},
+			{ID: "if-life-events", Name: "Services, life events", System: "sys-reeve", Style: "internal"},
+		},
+		flows: []register.Flow{{
+			ID: "flow-deaths-council-tax", Name: "Deaths to council tax", From: "sys-register-office", To: "sys-council-tax",
+			Record: "rec-death.v1", Agreement: "agr-deaths-council-tax", Purpose: "council-tax-exemption-review", Seen: &register.FlowSeen{Delivered: 116, State: "116 delivered"},
+		}},
 	}
 }
 
-func report(t testing.TB, set *def.Set, now time.Time, known portfolio.Interfaces) *portfolio.Report {
+// snapshot is the estate of a set at a moment.
+func snapshot(t testing.TB, set *def.Set, now time.Time, exchange register.Exchange) *register.Snapshot {
 	t.Helper()
-	m, problems := portfolio.Compile(set)
+	m, problems := register.Compile(set)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	r, err := m.Report(context.Background(), now, known)
-	if err != nil {
+	p := register.Parts{Model: m, At: now}
+	if exchange != nil {
+		p.Declared = exchange.Declared(set)
+	}
+	s := register.New(p)
+	if err := s.Judge(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return s
+}
+
+func report(t testing.TB, set *def.Set, now time.Time, exchange register.Exchange) *portfolio.Report {
+	t.Helper()
+	return portfolio.New(snapshot(t, set, now, exchange))
 }
 
 // TestDemoEstate holds the demo estate to what is expected of it, all of it: a
@@ -120,9 +143,9 @@ func TestDemoEstate(t *testing.T) {
 	for _, n := range r.Ended {
 		fmt.Fprintf(&b, "ended %s %s %d days, %s\n", n.Contract.ID, n.By, n.Days, n.Yearly)
 	}
-	for _, s := range r.Standards {
+	for _, s := range r.Outcome.Standings {
 		fmt.Fprintf(&b, "\n%s: %d pass, %d fail, %d unknown, %d waived, %d ending\n", s.ID, s.Pass, s.Fail, s.Unknown, s.Waived, s.Ending)
-		for _, f := range s.Findings {
+		for _, f := range s.Findings(0) {
 			if f.Result == standard.Pass {
 				continue
 			}
@@ -162,7 +185,7 @@ func golden(t *testing.T, name string, got []byte) {
 // shares of the systems lose no penny.
 func TestMoneyAddsUp(t *testing.T) {
 	r := report(t, load(t, demo(t)), day, nil)
-	var shares portfolio.Money
+	var shares register.Money
 	for _, x := range r.Rows {
 		shares += x.Yearly.Known
 	}
@@ -178,8 +201,8 @@ func TestUnknownNeverPasses(t *testing.T) {
 	files["systems/zz.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: reeve/v1\nkind: System\nmetadata: {id: sys-zz, name: Nobody knows}\nspec: {}\n")}
 	r := report(t, load(t, files), day, nil)
 	x, ok := r.Row("sys-zz")
-	if !ok || len(x.Findings) != len(r.Standards) {
-		t.Fatalf("%d findings of %d standards", len(x.Findings), len(r.Standards))
+	if !ok || len(x.Findings) != len(r.Outcome.Standings) {
+		t.Fatalf("%d findings of %d standards", len(x.Findings), len(r.Outcome.Standings))
 	}
 	for _, f := range x.Findings {
 		if f.Result != standard.Unknown || len(f.Missing) == 0 || f.Missing[0].Ask == "" {

@@ -17,42 +17,30 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/portfolio"
+	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/webtest"
 )
 
-// flowing stands in for the exchange's flows.
-type flowing map[string][]portfolio.FlowFact
-
-func (f flowing) Of(system string) []portfolio.FlowFact { return f[system] }
-
 // site serves the estate's pages to an architect.
 func site(t testing.TB, fsys fstest.MapFS) (*httptest.Server, *web.Mux) {
 	t.Helper()
-	m, problems := portfolio.Compile(load(t, fsys))
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
+	now := func() time.Time { return day }
+	at := snapshot(t, load(t, fsys), now(), demoInterfaces())
 	p, err := policy.New(policy.Rule{
 		Name: "estate", Actions: []string{portfolio.Action}, Kinds: []reeve.ActorKind{reeve.Staff}, Max: reeve.Internal, Doc: "staff see the estate",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := func() time.Time { return day }
 	mux := web.New(web.Options{Policy: p, Now: now, Log: slog.New(slog.DiscardHandler), Body: "Ashcombe Borough Council"})
 	mux.Authenticate(func(r *http.Request) (reeve.Actor, bool, error) {
 		c, err := r.Cookie("who")
 		return reeve.Actor{ID: "staff/3", Kind: reeve.Staff, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}, err == nil && c.Value == "architect", nil
 	})
-	desk := &portfolio.Desk{
-		Report: func(ctx context.Context) (*portfolio.Report, error) { return m.Report(ctx, now(), demoInterfaces()) },
-		Flows: flowing{"sys-council-tax": {{
-			ID: "flow-deaths-council-tax", Name: "Deaths to council tax", Other: "sys-register-office", OtherName: "Register office",
-			Record: "rec-death.v1", Agreement: "agr-deaths-council-tax", Purpose: "council-tax-exemption-review", State: "116 delivered",
-		}}},
-	}
+	desk := &portfolio.Desk{Desk: register.Desk{Mux: mux, At: func(context.Context, def.Date) (*register.Snapshot, error) { return at, nil }}}
 	desk.Mount(mux)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -118,7 +106,7 @@ func TestNumbersAreTheLists(t *testing.T) {
 	fsys := demo(t)
 	s, _ := site(t, fsys)
 	r := report(t, load(t, fsys), day, demoInterfaces())
-	for _, x := range r.Standards {
+	for _, x := range r.Outcome.Standings {
 		for result, n := range map[string]int{"fail": x.Fail, "unknown": x.Unknown, "waived": x.Waived, "pass": x.Pass} {
 			list(t, s.URL, url.Values{"standard": {x.ID}, "result": {result}}, n)
 		}

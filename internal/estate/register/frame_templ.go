@@ -14,7 +14,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
-func frame(s *Snapshot, path string, content templ.Component) templ.Component {
+func frame(s *Snapshot, sections []section, path string, content templ.Component) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -45,7 +45,21 @@ func (d *Desk) Render(w http.ResponseWriter, r *http.Request, s *Snapshot, p web
 	if p.Active == "" {
 		p.Active = "/staff/estate"
 	}
-	return d.Mux.Render(w, r, p, frame(s, r.URL.Path, content))
+	return d.Mux.Render(w, r, p, frame(s, d.mounted(), r.URL.Path, content))
+}
+
+// mounted are the sections whose pages this program has.
+func (d *Desk) mounted() (out []section) {
+	has := map[string]bool{}
+	for _, r := range d.Mux.Routes() {
+		has[r.Pattern] = true
+	}
+	for _, x := range sections {
+		if has["GET "+x.Href] {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // Href is a link from one page of the estate to another that stays on the same
