@@ -15,8 +15,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
+	"github.com/reeve-civic/reeve/internal/estate/importer/sheet"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -61,84 +61,16 @@ func (p RowProblem) String() string {
 // TooLarge, is for a file of which nothing can be used; name is the file's, for
 // messages.
 func Systems(r io.Reader, name string, o Options) (Result, error) {
-	given := o.Mapping
-	if given == nil {
-		given = new(Mapping)
-	}
-	t, err := read(r, name, given.Sheet)
+	list, err := systems.Open(&sheet.File{Reader: r, Name: name}, o.Mapping)
 	if err != nil {
 		return Result{}, err
 	}
-	head := findHeader(t.rows)
-	if given.Header > 0 {
-		head = slices.IndexFunc(t.rows, func(l line) bool { return l.n == given.Header })
-	}
-	if head < 0 {
-		if len(t.rows) == 0 {
-			return Result{}, invalid("%s has no rows", name)
-		}
-		return Result{}, invalid("%s: no row of headings was found; the first row reads %s. Give a mapping that names the row (header) and its columns", name, sample(t.rows[0].cells))
-	}
-	res := Result{Notes: t.notes}
-	res.Mapping = Mapping{Sheet: t.sheet, Header: t.rows[head].n, Dates: given.Dates}
-	names := headings(t.rows[head].cells)
-	if err := res.decide(names, given.Columns); err != nil {
-		return Result{}, fmt.Errorf("%s: %w", name, err)
-	}
-	b := newBuilder(&res, o, t)
-	for _, l := range t.rows[head+1:] {
-		b.row(l, names)
+	res := Result{Notes: list.Notes, Mapping: list.Mapping}
+	b := newBuilder(&res, o, list)
+	for _, l := range list.Rows {
+		b.row(l)
 	}
 	b.finish(name)
 	slices.SortStableFunc(res.Problems, func(a, b RowProblem) int { return cmp.Compare(a.Row, b.Row) })
 	return res, nil
-}
-
-// decide settles what the columns mean, from what was given and else from the
-// headings, and notes the columns that are not used.
-func (res *Result) decide(names []string, given []Column) error {
-	proposed, others := propose(names)
-	if len(given) > 0 {
-		for _, c := range given {
-			if !slices.Contains(names, c.Heading) {
-				res.Notes = append(res.Notes, fmt.Sprintf("The mapping names a column %q that is not in the file.", c.Heading))
-			}
-		}
-		for i, h := range names {
-			at := slices.IndexFunc(given, func(c Column) bool { return c.Heading == h })
-			if at >= 0 {
-				proposed[i] = given[at]
-				continue
-			}
-			proposed[i] = Column{h, string(fieldIgnore)}
-			res.Notes = append(res.Notes, fmt.Sprintf("The column %q is not in the mapping; it was not used.", h))
-		}
-	} else {
-		for _, c := range proposed {
-			if f, ok := others[c.Heading]; ok {
-				res.Notes = append(res.Notes, fmt.Sprintf("The column %q could be %q too, but another column was taken for it; it was not used.", c.Heading, f))
-			} else if c.Field == string(fieldIgnore) {
-				res.Notes = append(res.Notes, fmt.Sprintf("The column %q was not understood; it was not used.", c.Heading))
-			}
-		}
-	}
-	res.Mapping.Columns = proposed
-	if !slices.ContainsFunc(proposed, func(c Column) bool { return c.Field == string(fieldName) }) {
-		return invalid("no column was recognised as the name of the system; the headings in row %d are %s. Give a mapping that says which it is", res.Mapping.Header, sample(names))
-	}
-	return nil
-}
-
-func sample(cells []string) string {
-	var out []string
-	for _, c := range cells[:min(len(cells), 12)] {
-		if c = clean(c); len(c) > 40 {
-			c = c[:40] + "…"
-		}
-		out = append(out, quote(c))
-	}
-	if len(cells) > 12 {
-		out = append(out, fmt.Sprintf("and %d more", len(cells)-12))
-	}
-	return strings.Join(out, ", ")
 }

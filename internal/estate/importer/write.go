@@ -2,36 +2,27 @@ package importer
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/capability"
+	"github.com/reeve-civic/reeve/internal/estate/importer/sheet"
 	"github.com/reeve-civic/reeve/internal/estate/organisation"
 	"github.com/reeve-civic/reeve/internal/estate/supplier"
 	"github.com/reeve-civic/reeve/internal/estate/system"
 )
 
-// quote writes a text so that YAML reads it back as it is, whatever is in it.
-func quote(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always encodes
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
 // yamlWriter writes definitions, one a document, in one form.
 type yamlWriter struct{ bytes.Buffer }
 
 func (w *yamlWriter) head(kind, id, name string, labels map[string]string) {
-	fmt.Fprintf(w, "---\napiVersion: reeve/v1\nkind: %s\nmetadata:\n  id: %s\n  name: %s\n", kind, id, quote(name))
+	fmt.Fprintf(w, "---\napiVersion: reeve/v1\nkind: %s\nmetadata:\n  id: %s\n  name: %s\n", kind, id, sheet.Quote(name))
 	if len(labels) > 0 {
 		w.WriteString("  labels:\n")
 		for _, k := range slices.Sorted(maps.Keys(labels)) {
-			fmt.Fprintf(w, "    %s: %s\n", k, quote(labels[k]))
+			fmt.Fprintf(w, "    %s: %s\n", k, sheet.Quote(labels[k]))
 		}
 	}
 }
@@ -39,7 +30,7 @@ func (w *yamlWriter) head(kind, id, name string, labels map[string]string) {
 // text writes "key: value" unless the value is empty.
 func (w *yamlWriter) text(indent int, key, value string) {
 	if value != "" {
-		fmt.Fprintf(w, "%*s%s: %s\n", indent, "", key, quote(value))
+		fmt.Fprintf(w, "%*s%s: %s\n", indent, "", key, sheet.Quote(value))
 	}
 }
 
@@ -77,8 +68,8 @@ func (w *yamlWriter) spec(fill func()) {
 // finish writes everything, and the notes that are about the file as a whole.
 func (b *builder) finish(name string) {
 	w := new(yamlWriter)
-	fmt.Fprintf(w, "# Imported from %s: %s, %s, %s.\n", clean(name),
-		plural(len(b.systems), "system"), plural(len(b.organisations), "organisation"), plural(len(b.contracts), "supplier contract"))
+	fmt.Fprintf(w, "# Imported from %s: %s, %s, %s.\n", sheet.Clean(name),
+		sheet.Plural(len(b.systems), "system"), sheet.Plural(len(b.organisations), "organisation"), sheet.Plural(len(b.contracts), "supplier contract"))
 	for _, o := range b.organisations {
 		w.organisation(o)
 	}
@@ -93,12 +84,7 @@ func (b *builder) finish(name string) {
 	}
 	b.res.Definitions = w.Bytes()
 	b.res.Organisations, b.res.Capabilities, b.res.Contracts = len(b.organisations), len(b.capabilities), len(b.contracts)
-	for _, column := range slices.Sorted(maps.Keys(b.formulas)) {
-		b.res.Notes = append(b.res.Notes, fmt.Sprintf("%s of the column %q hold formulas. They were not worked out: the values stored in the file were taken.", plural(b.formulas[column], "cell"), column))
-	}
-	if b.blanks > 0 {
-		b.res.Notes = append(b.res.Notes, fmt.Sprintf("%s said \"TBC\", \"n/a\", \"unknown\" or the like; they were taken as not known.", plural(b.blanks, "cell")))
-	}
+	b.res.Notes = append(b.res.Notes, b.lines.Closing()...)
 }
 
 func (w *yamlWriter) organisation(o made[organisation.Spec]) {

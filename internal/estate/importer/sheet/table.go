@@ -1,4 +1,9 @@
-package importer
+// Package sheet reads lists that people keep: CSV in whatever form spreadsheet
+// programs write it, and .xlsx workbooks; and the values of their cells.
+//
+// What is guaranteed. Reading is bounded whatever the file holds; formulas are
+// never evaluated; a row keeps the number that a spreadsheet program shows.
+package sheet
 
 import (
 	"archive/zip"
@@ -19,7 +24,7 @@ import (
 	"github.com/reeve-civic/reeve"
 )
 
-// The bounds of a spreadsheet. They are far above any list of systems that
+// The bounds of a spreadsheet. They are far above any list that
 // people keep, and low enough that a hostile file cannot hurt.
 const (
 	maxBytes    = 64 << 20  // of the file
@@ -30,43 +35,44 @@ const (
 	maxCell     = 64 << 10 // bytes in one cell
 )
 
-// table is a sheet as text. Row numbers are as a spreadsheet program shows them.
-type table struct {
-	sheet  string
-	rows   []line
-	is1904 bool // serial dates count from 1904
-	text   bool // CSV: every row should have all cells
-	notes  []string
+// Table is a sheet as text. Row numbers are as a spreadsheet program shows them.
+type Table struct {
+	Sheet  string // of a workbook
+	Rows   []Row  // those with something in them
+	Is1904 bool   // serial dates count from 1904
+	Text   bool   // CSV: every row should have all cells
+	Notes  []string
 }
 
-type line struct {
-	n        int // row number, from 1
-	cells    []string
-	formulas map[int]bool // columns, from 0, that hold a formula
+// Row is a row of a table.
+type Row struct {
+	N        int // as a spreadsheet program numbers it, from 1
+	Cells    []string
+	Formulas map[int]bool // columns, from 0, that hold a formula
 }
 
-func (l line) blank() bool {
-	for _, c := range l.cells {
+func (l Row) blank() bool {
+	for _, c := range l.Cells {
 		if strings.TrimSpace(c) != "" {
 			return false
 		}
 	}
-	return len(l.formulas) == 0
+	return len(l.Formulas) == 0
 }
 
 func invalid(format string, args ...any) error {
 	return reeve.E(reeve.Invalid, "import", format, args...)
 }
 
-// read takes a whole file. What it is, is seen from its first bytes; the name is
+// Read takes a whole file. What it is, is seen from its first bytes; the name is
 // only for messages.
-func read(r io.Reader, name, sheet string) (*table, error) {
+func Read(r io.Reader, name, sheet string) (*Table, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(data) > maxBytes {
-		return nil, reeve.E(reeve.TooLarge, "import", "%s is larger than %d MB: split it, or leave out sheets and columns that are not about systems", name, maxBytes>>20)
+		return nil, reeve.E(reeve.TooLarge, "import", "%s is larger than %d MB: split it, or leave out the sheets and columns that are not needed", name, maxBytes>>20)
 	}
 	switch {
 	case len(data) == 0:
@@ -81,8 +87,8 @@ func read(r io.Reader, name, sheet string) (*table, error) {
 
 // readText reads CSV in UTF-8, UTF-16 with a mark, or Windows-1252, with commas,
 // semicolons, tabs or bars between the cells.
-func readText(data []byte, name string) (*table, error) {
-	t := &table{text: true}
+func readText(data []byte, name string) (*Table, error) {
+	t := &Table{Text: true}
 	var err error
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
@@ -91,7 +97,7 @@ func readText(data []byte, name string) (*table, error) {
 		data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	default:
 		data, err = charmap.Windows1252.NewDecoder().Bytes(data)
-		t.notes = append(t.notes, "The file is not UTF-8; it was read as Windows-1252.")
+		t.Notes = append(t.Notes, "The file is not UTF-8; it was read as Windows-1252.")
 	}
 	if err != nil {
 		return nil, invalid("%s cannot be read as text: %w", name, err)
@@ -104,7 +110,7 @@ func readText(data []byte, name string) (*table, error) {
 	}
 	comma, data := delimiter(data)
 	for _, lazy := range []bool{false, true} {
-		t.rows, err = parseCSV(data, comma, lazy)
+		t.Rows, err = parseCSV(data, comma, lazy)
 		if err == nil {
 			return t, nil
 		}
@@ -113,16 +119,16 @@ func readText(data []byte, name string) (*table, error) {
 			return nil, err
 		}
 		if !lazy {
-			t.notes = append(t.notes, fmt.Sprintf("A quotation mark is out of place (line %d); from there on, cells were read as they stand.", broken.Line))
+			t.Notes = append(t.Notes, fmt.Sprintf("A quotation mark is out of place (line %d); from there on, cells were read as they stand.", broken.Line))
 		}
 	}
 	return nil, invalid("%s cannot be read as CSV: %w", name, err)
 }
 
-func parseCSV(data []byte, comma rune, lazy bool) ([]line, error) {
+func parseCSV(data []byte, comma rune, lazy bool) ([]Row, error) {
 	r := csv.NewReader(bytes.NewReader(data))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, lazy
-	var rows []line
+	var rows []Row
 	row, last := 0, 0 // number of the row, and the line on which it ended
 	for {
 		cells, err := r.Read()
@@ -138,20 +144,20 @@ func parseCSV(data []byte, comma rune, lazy bool) ([]line, error) {
 		for _, c := range cells {
 			last += strings.Count(c, "\n")
 		}
-		if rows, err = appendRow(rows, line{n: row, cells: cells}); err != nil {
+		if rows, err = appendRow(rows, Row{N: row, Cells: cells}); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // appendRow keeps a row if there is something in it, within the bounds.
-func appendRow(rows []line, l line) ([]line, error) {
-	if len(l.cells) > maxColumns {
-		return nil, reeve.E(reeve.TooLarge, "import", "row %d has %d columns; a list of systems has at most %d", l.n, len(l.cells), maxColumns)
+func appendRow(rows []Row, l Row) ([]Row, error) {
+	if len(l.Cells) > maxColumns {
+		return nil, reeve.E(reeve.TooLarge, "import", "row %d has %d columns; a list has at most %d", l.N, len(l.Cells), maxColumns)
 	}
-	for i, c := range l.cells {
+	for i, c := range l.Cells {
 		if len(c) > maxCell {
-			return nil, reeve.E(reeve.TooLarge, "import", "row %d, column %d holds %d kB of text (is a quotation mark missing?); a cell may hold %d kB", l.n, i+1, len(c)>>10, maxCell>>10)
+			return nil, reeve.E(reeve.TooLarge, "import", "row %d, column %d holds %d kB of text (is a quotation mark missing?); a cell may hold %d kB", l.N, i+1, len(c)>>10, maxCell>>10)
 		}
 	}
 	if l.blank() {
@@ -207,7 +213,7 @@ func delimiter(data []byte) (rune, []byte) {
 
 // readWorkbook reads one sheet of an .xlsx file. Formulas are never evaluated:
 // the cell keeps the value that the spreadsheet program stored, and is marked.
-func readWorkbook(data []byte, name, sheet string) (*table, error) {
+func readWorkbook(data []byte, name, sheet string) (*Table, error) {
 	z, err := checkZip(data, name)
 	if err != nil {
 		return nil, err
@@ -223,25 +229,25 @@ func readWorkbook(data []byte, name, sheet string) (*table, error) {
 	if len(sheets) == 0 {
 		return nil, invalid("%s has no sheet", name)
 	}
-	t := &table{sheet: sheet}
+	t := &Table{Sheet: sheet}
 	if sheet == "" {
-		t.sheet = sheets[0]
+		t.Sheet = sheets[0]
 		if len(sheets) > 1 {
-			t.notes = append(t.notes, fmt.Sprintf("The workbook has %d sheets; %q was read. Name another in the mapping: %s.", len(sheets), t.sheet, strings.Join(sheets[1:min(len(sheets), 20)], ", ")))
+			t.Notes = append(t.Notes, fmt.Sprintf("The workbook has %d sheets; %q was read. Name another in the mapping: %s.", len(sheets), t.Sheet, strings.Join(sheets[1:min(len(sheets), 20)], ", ")))
 		}
 	} else if i, err := f.GetSheetIndex(sheet); err != nil || i < 0 {
 		return nil, invalid("%s has no sheet %q; it has %s", name, sheet, strings.Join(sheets, ", "))
 	}
 	if p, err := f.GetWorkbookProps(); err == nil && p.Date1904 != nil {
-		t.is1904 = *p.Date1904
+		t.Is1904 = *p.Date1904
 	}
-	formulas, err := findFormulas(z, t.sheet)
+	formulas, err := findFormulas(z, t.Sheet)
 	if err != nil {
-		return nil, invalid("%s: sheet %q cannot be read: %w", name, t.sheet, err)
+		return nil, invalid("%s: sheet %q cannot be read: %w", name, t.Sheet, err)
 	}
-	rows, err := f.Rows(t.sheet)
+	rows, err := f.Rows(t.Sheet)
 	if err != nil {
-		return nil, invalid("%s: sheet %q cannot be read: %w", name, t.sheet, err)
+		return nil, invalid("%s: sheet %q cannot be read: %w", name, t.Sheet, err)
 	}
 	defer rows.Close()
 	for n := 1; rows.Next(); n++ {
@@ -249,12 +255,12 @@ func readWorkbook(data []byte, name, sheet string) (*table, error) {
 		if err != nil {
 			return nil, invalid("%s: row %d cannot be read: %w", name, n, err)
 		}
-		if t.rows, err = appendRow(t.rows, line{n: n, cells: cells, formulas: formulas[n]}); err != nil {
+		if t.Rows, err = appendRow(t.Rows, Row{N: n, Cells: cells, Formulas: formulas[n]}); err != nil {
 			return nil, err
 		}
 	}
 	if err := rows.Error(); err != nil {
-		return nil, invalid("%s: sheet %q cannot be read: %w", name, t.sheet, err)
+		return nil, invalid("%s: sheet %q cannot be read: %w", name, t.Sheet, err)
 	}
 	return t, nil
 }
