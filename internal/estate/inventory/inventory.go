@@ -12,6 +12,24 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
+// Type is a type of item: what a list is a list of.
+type Type string
+
+// The types of item, as [Inventory.Imports] names them.
+const (
+	TypeAsset         Type = "asset"
+	TypePerson        Type = "person"
+	TypeLedger        Type = "ledger"
+	TypeSeat          Type = "seat"
+	TypeVulnerability Type = "vulnerability"
+	TypeCycle         Type = "cycle"
+	TypeSoftware      Type = "software"
+	TypeIdentity      Type = "identity"
+	TypeAttestation   Type = "attestation"
+	TypePoint         Type = "point"
+	TypeEvidence      Type = "evidence"
+)
+
 // Item is anything that is imported: it has a key that stays the same from one
 // import to the next, unique among items of its type.
 type Item interface{ Key() string }
