@@ -9,7 +9,9 @@ package demo
 
 import (
 	"embed"
+	"errors"
 	"io/fs"
+	"os"
 )
 
 //go:embed all:body
@@ -22,4 +24,21 @@ func Body() fs.FS {
 		panic(err) // the name is fixed when the program is built
 	}
 	return sub
+}
+
+// Unpack writes the definitions into dir, so that they can be looked at and
+// changed; a folder that is there already stays as it is. It appears whole or not
+// at all.
+func Unpack(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	part := dir + ".part"
+	if err := os.RemoveAll(part); err != nil {
+		return err
+	}
+	if err := os.CopyFS(part, Body()); err != nil {
+		return err
+	}
+	return os.Rename(part, dir)
 }

@@ -60,7 +60,11 @@ func (d demoCmd) Run(ctx context.Context) error {
 	defer notify.server.Close()
 	env := town.Env()
 	env["NOTIFY_KEY"], env["NOTIFY_CALLBACK"] = notify.server.APIKey(), notify.server.CallbackToken
-	c := app.Config{Listen: d.Listen, BaseURL: base, Data: d.Data, Database: d.Database, Body: "Ashcombe Borough Council", Demo: true, Defs: demo.Body(), Log: log,
+	body := filepath.Join(d.Data, "body")
+	if err := demo.Unpack(body); err != nil {
+		return err
+	}
+	c := app.Config{Listen: d.Listen, BaseURL: base, Data: d.Data, Database: d.Database, Body: "Ashcombe Borough Council", Demo: true, Definitions: body, Log: log,
 		Getenv: func(name string) string {
 			if v, ok := env[name]; ok {
 				return v
