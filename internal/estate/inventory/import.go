@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type Changes struct {
 	Count          // of all types together
 	ByType   map[Type]Count
 	Repeated int      // items that were twice in the list: the last one counts
+	Joined   int      // assets that another source knows by another id, recognised by their serial number
 	Rows     []Change // the first MaxRows, by type and key
 }
 
@@ -226,8 +228,15 @@ func (s *Store) plan(ctx context.Context, imp Import, items []Item) (c Changes, 
 		return c, nil, err
 	}
 	types := map[Type]map[string]Item{}
+	join := joiner(last, imp)
 	for i, x := range items {
 		t := TypeOf(x)
+		if a, ok := x.(Asset); ok {
+			if id, ok := join(a); ok {
+				a.ID, x = id, a
+				c.Joined++
+			}
+		}
 		key := x.Key()
 		if key == "" || len(key) > 1000 {
 			return c, nil, reeve.E(reeve.Invalid, opImport, "item %d of the list has no id, or one longer than 1,000 characters", i+1)
@@ -347,4 +356,45 @@ func (s *Store) seal(works []work, number int64) ([][][2]sealedBucket, error) {
 		}
 	}
 	return out, nil
+}
+
+// joiner finds the id by which the inventory knows an asset that a list calls by
+// another: the one with the same serial number, if there is just one.
+func joiner(last *Inventory, imp Import) func(Asset) (id string, ok bool) {
+	var by map[string]string
+	return func(a Asset) (string, bool) {
+		s := serial(a.Serial)
+		if imp.Source == Hand || s == "" {
+			return "", false
+		}
+		if by == nil {
+			by = make(map[string]string, len(last.Assets))
+			for _, x := range last.Assets {
+				if k := serial(x.Serial); k != "" {
+					if _, twice := by[k]; twice {
+						by[k] = ""
+					} else {
+						by[k] = x.ID
+					}
+				}
+			}
+		}
+		id := by[s]
+		if id == "" || id == a.ID {
+			return "", false
+		}
+		if _, known := slices.BinarySearchFunc(last.Assets, a.ID, func(x Asset, id string) int { return cmp.Compare(x.ID, id) }); known {
+			return "", false
+		}
+		return id, true
+	}
+}
+
+// serial is a serial number as it is compared, "" for what is none.
+func serial(s string) string {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if len(s) < 5 || strings.Contains(s, " ") || strings.Trim(s, s[:1]) == "" || s == "default" || s == "unknown" {
+		return "" // "0", "To be filled by O.E.M.", "0000000"
+	}
+	return s
 }

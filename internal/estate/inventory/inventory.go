@@ -38,6 +38,7 @@ type Item interface{ Key() string }
 // text is not known.
 type Asset struct {
 	ID        string   `json:"id"` // stable: the device id or asset tag of the source
+	Tag       string   `json:"tag,omitempty"` // the label on it, where the id is another
 	Name      string   `json:"name,omitempty"`
 	Type      string   `json:"type,omitempty"` // laptop, phone, ... as in the kind Asset
 	Maker     string   `json:"maker,omitempty"`
@@ -63,6 +64,7 @@ type Asset struct {
 type Person struct {
 	ID           string `json:"id"` // directory id: person-jo, post-cio, jo@example.gov.uk
 	Name         string `json:"name,omitempty"`
+	Email        string `json:"email,omitempty"` // lists of devices and seats name people by it
 	Post         string `json:"post,omitempty"`
 	Organisation string `json:"organisation,omitempty"`
 	Active       bool   `json:"active"`

@@ -191,6 +191,36 @@ func TestSourcesAreLaidOverEachOther(t *testing.T) {
 	})
 }
 
+// TestSerialNumbersJoinLists takes a device that two lists know by two ids.
+func TestSerialNumbersJoinLists(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB, c *clock) {
+		s := open(t, db)
+		from := func(source string, items ...inventory.Item) inventory.Changes {
+			t.Helper()
+			c.next()
+			return must(s.Import(t.Context(), "staff/1", inventory.Import{Source: source, Whole: true}, items))(t)
+		}
+		devices := []inventory.Item{
+			inventory.Asset{ID: "guid-1", Serial: "5CG1234XYZ", OS: "Windows"},
+			inventory.Asset{ID: "guid-2", Serial: "0", OS: "Windows"}, // no serial number at all
+			inventory.Asset{ID: "guid-3", Serial: "System Serial Number"},
+			inventory.Asset{ID: "guid-4", Serial: "System Serial Number"},
+		}
+		from("Intune", devices...)
+		got := from("Register", inventory.Asset{ID: "LT-1", Tag: "LT-1", Serial: "5cg1234xyz ", Cost: 100}, inventory.Asset{ID: "LT-2", Serial: "0"}, inventory.Asset{ID: "LT-3", Serial: "System Serial Number"})
+		if got.Joined != 1 || got.Changed != 1 || got.Added != 2 {
+			t.Errorf("%+v", got)
+		}
+		if got = from("Intune", devices...); got.Changed+got.Added+got.Gone != 0 {
+			t.Errorf("again: %+v", got)
+		}
+		inv := must(s.Now(t.Context()))(t)
+		if a := inv.Assets[2]; len(inv.Assets) != 6 || a.ID != "guid-1" || a.Tag != "LT-1" || a.OS != "Windows" || a.Cost != 100 {
+			t.Errorf("%+v", inv.Assets)
+		}
+	})
+}
+
 func TestPutIsOneTransaction(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, c *clock) {
 		s := open(t, db)
@@ -270,8 +300,8 @@ func TestEveryTypeComesBack(t *testing.T) {
 	s := open(t, db)
 	yes := true
 	items := []inventory.Item{
-		inventory.Asset{ID: "1", Name: "n", Type: "t", Maker: "m", Model: "mo", Serial: "s", State: "in-use", Holder: "h", Site: "si", Contract: "c", Systems: []string{"a", "b"}, OS: "o", OSVersion: "1", Bought: day("2020-01-02"), Warranty: day("2021-01-02"), LastSeen: day("2022-12-31"), Cost: -5, Encrypted: &yes, Compliant: new(bool), CarbonRef: "x"},
-		inventory.Person{ID: "p", Name: "n", Post: "po", Organisation: "o", Active: true},
+		inventory.Asset{ID: "1", Tag: "tag", Name: "n", Type: "t", Maker: "m", Model: "mo", Serial: "s", State: "in-use", Holder: "h", Site: "si", Contract: "c", Systems: []string{"a", "b"}, OS: "o", OSVersion: "1", Bought: day("2020-01-02"), Warranty: day("2021-01-02"), LastSeen: day("2022-12-31"), Cost: -5, Encrypted: &yes, Compliant: new(bool), CarbonRef: "x"},
+		inventory.Person{ID: "p", Name: "n", Email: "e", Post: "po", Organisation: "o", Active: true},
 		inventory.Line{ID: "l", On: day("2026-01-01"), Supplier: "s", Reference: "r", Description: "d", Code: "c", Type: "t", Amount: -1200, Contract: "k"},
 		inventory.Seat{Person: "p", System: "s", Contract: "c", LastUsed: day("2026-01-01"), Offsite: &yes, Method: "oidc"},
 		inventory.Vulnerability{CVE: "CVE-1", Vendor: "v", Product: "p", Name: "n", Added: day("2026-01-01"), Due: day("2026-01-02"), Ransomware: true},
