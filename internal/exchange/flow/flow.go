@@ -177,12 +177,28 @@ func checkReceiver(c *def.Checker, o *def.Object, s *Spec) {
 			c.Problem("spec.to", "%s has no address to deliver to", s.To)
 		}
 	}
-	for _, other := range def.All[Spec](c.Set) {
-		if other.ID < o.ID && other.Spec.Carried() && c.Set.Present("Interface", other.Spec.To) == to.ID &&
-			c.Set.Present("RecordType", other.Spec.Record) == c.Set.Present("RecordType", s.Record) {
-			c.Problem("spec.to", "%s carries %s to %s already: the receiver could not tell a second copy from a repeat; use an interface of its own", other.ID, s.Record, s.To)
+	for _, other := range carriers(c)[delivered{to.ID, c.Set.Present("RecordType", s.Record)}] {
+		if other < o.ID {
+			c.Problem("spec.to", "%s carries %s to %s already: the receiver could not tell a second copy from a repeat; use an interface of its own", other, s.Record, s.To)
 		}
 	}
+}
+
+// delivered is what reaches whom.
+type delivered struct{ to, record string }
+
+// carriers are the ids of the flows that Reeve carries, by what they deliver.
+func carriers(c *def.Checker) map[delivered][]string {
+	return c.Once(delivered{}, func() any {
+		by := map[delivered][]string{}
+		for _, f := range def.All[Spec](c.Set) {
+			if f.Spec.Carried() {
+				d := delivered{c.Set.Present("Interface", f.Spec.To), c.Set.Present("RecordType", f.Spec.Record)}
+				by[d] = append(by[d], f.ID)
+			}
+		}
+		return by
+	}).(map[delivered][]string)
 }
 
 // The estate's kinds are read as plain values: blocks do not import each other.

@@ -44,6 +44,18 @@ func (c *Checker) Lookup(kind, id string) (*Object, bool) { return c.Set.Lookup(
 // change it. The error wraps fs.ErrNotExist.
 func (c *Checker) File(name string) ([]byte, error) { return c.loader.file(name) }
 
+// Once gives what make makes, made once for all checks of this load that ask with
+// the same key: an index, where looking through the set for each object would take
+// long. Keys are values of types of the asker's own.
+func (c *Checker) Once(key any, make func() any) any {
+	v, ok := c.loader.once[key]
+	if !ok {
+		v = make()
+		c.loader.once[key] = v
+	}
+	return v
+}
+
 // Compile compiles the predicate at path and reports what is wrong with it at its
 // own line and column. It returns nil then, and if there is nothing at path.
 func (c *Checker) Compile(env *rules.Env, path string) *rules.Program {

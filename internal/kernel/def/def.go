@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 	"github.com/reeve-civic/reeve/internal/kernel/rules"
@@ -64,6 +65,7 @@ type Registry struct {
 	kinds  []Kind
 	shapes []*shape
 	byName map[string]int // names and aliases
+	meta   *shape         // of metadata
 }
 
 // NewRegistry gathers kinds. A kind named twice, or with a spec that cannot be
@@ -90,12 +92,22 @@ func NewRegistry(kinds ...Kind) *Registry {
 	}
 	for _, s := range memo {
 		for _, f := range s.fields {
-			for _, ref := range append(slices.Clone(f.refs), f.keyRefs...) {
-				if _, ok := r.byName[ref]; !ok {
-					panic(fmt.Sprintf("def: %v.%s refers to kind %q, which is not registered", s.typ, f.name, ref))
+			resolve := func(names []string) (kinds []int) {
+				for _, ref := range names {
+					i, ok := r.byName[ref]
+					if !ok {
+						panic(fmt.Sprintf("def: %v.%s refers to kind %q, which is not registered", s.typ, f.name, ref))
+					}
+					kinds = append(kinds, i)
 				}
+				return kinds
 			}
+			f.refKinds, f.keyRefKinds = resolve(f.refs), resolve(f.keyRefs)
 		}
+	}
+	var err error
+	if r.meta, err = (shapes{}).of(reflect.TypeFor[metadata]()); err != nil {
+		panic(err)
 	}
 	return r
 }
@@ -129,15 +141,36 @@ type Object struct {
 	File           string
 	Line           int // of the first line of the document
 
-	root   *yamldoc.Node
-	source []string // lines of the file, for positions
-	value  map[string]any
+	kind  int // in the registry
+	doc   yamldoc.Doc
+	lines func() []string // of the file, for positions
+	root  atomic.Pointer[yamldoc.Node]
+	value atomic.Pointer[map[string]any]
+}
+
+// tree is the document as values with their places. It is read when it is first
+// asked for: of most documents nobody asks.
+func (o *Object) tree() *yamldoc.Node {
+	if n := o.root.Load(); n != nil {
+		return n
+	}
+	n, _ := new(yamldoc.Reader).Read(o.doc, o.lines, func(yamldoc.Problem) {})
+	o.root.CompareAndSwap(nil, n)
+	return o.root.Load()
 }
 
 // Value is the definition as plain values, as an expression sees it: kind, metadata
 // and spec as written, with dates as text and without what was left out. It is
 // shared: do not change it.
-func (o *Object) Value() map[string]any { return o.value }
+func (o *Object) Value() map[string]any {
+	if v := o.value.Load(); v != nil {
+		return *v
+	}
+	v, _ := o.tree().Plain().(map[string]any)
+	v["kind"] = o.Kind
+	o.value.CompareAndSwap(nil, &v)
+	return *o.value.Load()
+}
 
 // Pos is the place of the value at path, which is like "spec.records[0].type"; for
 // a text, of its first character. A path that is not there gives its nearest parent.
@@ -178,7 +211,7 @@ func (o *Object) expressionProblem(n *yamldoc.Node, path string, err error) *Pro
 		for i := 0; i < re.RelLine-1 && i < len(lines); i++ {
 			offset += len([]rune(lines[i])) + 1
 		}
-		out.Line, out.Col = n.At(o.source, offset)
+		out.Line, out.Col = n.At(o.lines(), offset)
 		out.Message = path + ": " + re.Message
 	}
 	return out
@@ -186,7 +219,7 @@ func (o *Object) expressionProblem(n *yamldoc.Node, path string, err error) *Pro
 
 // find follows a path as far as it goes. whole says that it went to the end.
 func (o *Object) find(path string) (n *yamldoc.Node, whole bool) {
-	n = o.root
+	n = o.tree()
 	for path != "" {
 		name := path
 		if i := strings.IndexAny(path, ".["); i > 0 {
@@ -245,9 +278,10 @@ func (p Problem) String() string {
 
 // Set is a whole, consistent set of definitions. It does not change.
 type Set struct {
+	reg     *Registry
 	hash    string
 	objects []*Object
-	byID    map[string]*Object // "Kind/id", by present and former ids
+	byID    []map[string]*Object // of each kind, by present and former ids
 	byType  map[reflect.Type][]*Object
 	files   map[string][]byte
 }
@@ -275,7 +309,11 @@ func (s *Set) Objects() []*Object { return s.objects }
 
 // Lookup finds a definition by its id or an id it had before.
 func (s *Set) Lookup(kind, id string) (*Object, bool) {
-	o, ok := s.byID[kind+"/"+id]
+	i, ok := s.reg.byName[kind]
+	if !ok {
+		return nil, false
+	}
+	o, ok := s.byID[i][id]
 	return o, ok
 }
 
@@ -326,19 +364,20 @@ func Get[T any](s *Set, id string) (Of[T], bool) {
 
 // newSet orders objects and gathers the ways to find them.
 func newSet(reg *Registry, objects []*Object, files map[string][]byte) *Set {
-	s := &Set{objects: slices.Clone(objects), byID: map[string]*Object{}, byType: map[reflect.Type][]*Object{}, files: files}
-	slices.SortFunc(s.objects, func(a, b *Object) int {
-		return cmp.Or(cmp.Compare(reg.byName[a.Kind], reg.byName[b.Kind]), cmp.Compare(a.ID, b.ID))
-	})
+	s := &Set{reg: reg, objects: slices.Clone(objects), byID: make([]map[string]*Object, len(reg.kinds)), byType: map[reflect.Type][]*Object{}, files: files}
+	for i := range s.byID {
+		s.byID[i] = map[string]*Object{}
+	}
+	slices.SortFunc(s.objects, func(a, b *Object) int { return cmp.Or(a.kind-b.kind, cmp.Compare(a.ID, b.ID)) })
 	for _, o := range s.objects {
 		for _, id := range o.Formerly {
-			s.byID[o.Kind+"/"+id] = o
+			s.byID[o.kind][id] = o
 		}
 		t := reflect.TypeOf(o.Spec).Elem()
 		s.byType[t] = append(s.byType[t], o)
 	}
 	for _, o := range s.objects {
-		s.byID[o.Kind+"/"+o.ID] = o
+		s.byID[o.kind][o.ID] = o
 	}
 	return s
 }

@@ -35,18 +35,20 @@ type shape struct {
 
 // field is a field of a struct, with its tags.
 type field struct {
-	name     string
-	index    []int
-	doc      string
-	required bool
-	refs     []string
-	keyRefs  []string
-	enum     []string
-	min, max *float64
-	file     bool
-	cel      bool
-	acyclic  bool
-	shape    *shape
+	name        string
+	index       []int
+	doc         string
+	required    bool
+	refs        []string
+	keyRefs     []string
+	refKinds    []int // the same in the registry
+	keyRefKinds []int
+	enum        []string
+	min, max    *float64
+	file        bool
+	cel         bool
+	acyclic     bool
+	shape       *shape
 }
 
 func (s *shape) names() []string {

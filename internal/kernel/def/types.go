@@ -44,11 +44,15 @@ func (d Duration) String() string {
 	return s
 }
 
+var units = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+
 // ParseDuration reads 30s, 15m, 1h30m, 14d, 2w. It is never negative.
 func ParseDuration(s string) (Duration, error) {
-	bad := fmt.Errorf("%q is not a length of time: write it like 30s, 15m, 1h or 14d", s)
+	bad := func() (Duration, error) {
+		return 0, fmt.Errorf("%q is not a length of time: write it like 30s, 15m, 1h or 14d", s)
+	}
 	if s == "" {
-		return 0, bad
+		return bad()
 	}
 	var total time.Duration
 	for rest := s; rest != ""; {
@@ -57,15 +61,15 @@ func ParseDuration(s string) (Duration, error) {
 			i++
 		}
 		if i == 0 || i == len(rest) {
-			return 0, bad
+			return bad()
 		}
 		n, err := strconv.ParseInt(rest[:i], 10, 64)
-		unit, ok := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[rest[i]]
+		unit, ok := units[rest[i]]
 		if err != nil || !ok || n > int64((1<<62)/unit) {
-			return 0, bad
+			return bad()
 		}
 		if total += time.Duration(n) * unit; total < 0 {
-			return 0, bad
+			return bad()
 		}
 		rest = rest[i+1:]
 	}

@@ -155,39 +155,78 @@ type Problem struct {
 	Message   string
 }
 
-// Split cuts a file at its "---" lines, so that a mistake in one document does not
-// hide those in another. It gives the text and the number of lines before it.
-func Split(text string) (docs []string, before []int) {
-	var cur strings.Builder
-	start, content := 0, false
-	flush := func(next int) {
-		if content {
-			docs, before = append(docs, cur.String()), append(before, start)
-		}
-		cur.Reset()
-		start, content = next, false
+// Doc is a document in a file.
+type Doc struct {
+	Before    int    // lines of the file before it
+	source    string // as written, with the line that begins it
+	marked    bool   // that line is ---
+	directive bool   // there are directives
+}
+
+// Source is the document as it is in the file, with the --- that begins it.
+func (d Doc) Source() string { return d.source }
+
+// Text is the document without the signs of its beginning, which spaces replace.
+func (d Doc) Text() string {
+	s := d.source
+	if d.marked {
+		s = "   " + s[3:]
 	}
-	for i, line := range strings.SplitAfter(text, "\n") {
-		bare := strings.TrimRight(line, "\r\n \t")
-		switch {
-		case bare == "---" || strings.HasPrefix(line, "--- "):
-			flush(i)
-			line = "   " + line[3:]
-			bare = strings.TrimSpace(bare[3:])
-		case bare == "...":
-			flush(i + 1)
-			continue
-		case !content && strings.HasPrefix(line, "%"): // a directive
+	if !d.directive {
+		return s
+	}
+	var b strings.Builder
+	content := false
+	for line := range strings.SplitAfterSeq(s, "\n") {
+		if !content && strings.HasPrefix(line, "%") {
 			line = "#" + line[1:]
-			bare = "#"
 		}
-		if t := strings.TrimSpace(bare); t != "" && t[0] != '#' {
-			content = true
-		}
-		cur.WriteString(line)
+		content = content || says(line)
+		b.WriteString(line)
 	}
-	flush(0)
-	return docs, before
+	return b.String()
+}
+
+// says reports whether a line is more than white space and a comment.
+func says(line string) bool {
+	t := strings.TrimSpace(line)
+	return t != "" && t[0] != '#'
+}
+
+// Split cuts a file at its "---" lines, so that a mistake in one document does not
+// hide those in another.
+func Split(text string) (docs []Doc) {
+	var d Doc
+	from, content := 0, false
+	flush := func(at, next, line int) {
+		if content {
+			d.source = text[from:at]
+			docs = append(docs, d)
+		}
+		d, from, content = Doc{Before: line}, next, false
+	}
+	for at, i := 0, 0; at < len(text); i++ {
+		next := len(text)
+		if n := strings.IndexByte(text[at:], '\n'); n >= 0 {
+			next = at + n + 1
+		}
+		line := text[at:next]
+		switch c := line[0]; {
+		case c == '-' && (strings.HasPrefix(line, "--- ") || strings.TrimRight(line, "\r\n \t") == "---"):
+			flush(at, at, i)
+			d.marked = true
+			content = says(line[3:])
+		case c == '.' && strings.TrimRight(line, "\r\n \t") == "...":
+			flush(at, next, i+1)
+		case c == '%' && !content:
+			d.directive = true
+		case !content:
+			content = says(line)
+		}
+		at = next
+	}
+	flush(len(text), len(text), 0)
+	return docs
 }
 
 // builder turns a syntax tree into nodes.
@@ -527,6 +566,10 @@ func Readable(text []byte) (string, *Problem) {
 	s := strings.TrimPrefix(string(text), "\ufeff")
 	line, col := 1, 1
 	for i := 0; i < len(s); {
+		if c := s[i]; c >= ' ' && c < 0x7f { // nearly all of it
+			i, col = i+1, col+1
+			continue
+		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
