@@ -233,7 +233,8 @@ func (s *Store) plan(ctx context.Context, imp Import, items []Item) (c Changes, 
 		t := TypeOf(x)
 		if a, ok := x.(Asset); ok {
 			if id, ok := join(a); ok {
-				a.ID, x = id, a
+				a.ID = id
+				x = a
 				c.Joined++
 			}
 		}

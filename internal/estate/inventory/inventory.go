@@ -37,7 +37,7 @@ type Item interface{ Key() string }
 // Asset is a thing that the body bought and somebody has. A zero date, state or
 // text is not known.
 type Asset struct {
-	ID        string   `json:"id"` // stable: the device id or asset tag of the source
+	ID        string   `json:"id"`            // stable: the device id or asset tag of the source
 	Tag       string   `json:"tag,omitempty"` // the label on it, where the id is another
 	Name      string   `json:"name,omitempty"`
 	Type      string   `json:"type,omitempty"` // laptop, phone, ... as in the kind Asset
