@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 )
 
 // filter chooses systems. Its empty fields choose all. "unknown" in a field
@@ -86,10 +87,10 @@ func (f filter) chooses(r *Report, row *Row) bool {
 	case f.Text != "" && !containsFold(row.Name+" "+row.ID+" "+s.Description+" "+s.Product, f.Text):
 	case f.Capability == "unknown" && len(s.Capabilities) > 0:
 	case f.Capability != "" && f.Capability != "unknown" && !slices.ContainsFunc(r.CapabilitiesOf(row.ID), func(c Capability) bool { return c.ID == f.Capability }):
-	case f.Hosting != "" && f.Hosting != or(s.Hosting, "unknown"):
+	case f.Hosting != "" && f.Hosting != words.Or(s.Hosting, "unknown"):
 	case f.Phase == "in-use" && !row.InUse:
-	case f.Phase != "" && f.Phase != "in-use" && f.Phase != or(s.Phase(), "unknown"):
-	case f.Organisation != "" && f.Organisation != or(s.Organisation, "unknown"):
+	case f.Phase != "" && f.Phase != "in-use" && f.Phase != words.Or(s.Phase(), "unknown"):
+	case f.Organisation != "" && f.Organisation != words.Or(s.Organisation, "unknown"):
 	case f.Owner == "missing" && (s.Owner != "" || !row.InUse || !row.Ours):
 	case f.Cost == "unknown" && (row.Yearly.Sure && !row.Yearly.Lacks):
 	case f.Class != "" && f.Class != r.className(row):
@@ -111,13 +112,6 @@ func (f filter) judged(row *Row) bool {
 
 func containsFold(s, part string) bool {
 	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // className is the class of the data of a system, "unknown" if it is not known.

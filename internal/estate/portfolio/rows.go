@@ -5,21 +5,22 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // factRows is what is known of a system, and what is not.
 func factRows(r *Report, row *Row) []ui.SummaryRow {
 	s := row.Spec
-	text := func(key, value string) ui.SummaryRow { return ui.RowHTML(key, textOr(value)) }
-	hosting := word(s.Hosting)
+	text := func(key, value string) ui.SummaryRow { return ui.RowHTML(key, words.Text(value)) }
+	hosting := words.Value(s.Hosting)
 	if hosting != "" && s.HostingReason != "" {
 		hosting += ". " + s.HostingReason
 	}
 	rows := []ui.SummaryRow{
 		text("Belongs to", row.Organisation),
-		text("Owner", post(s.Owner)),
-		text("Deputy", post(s.Deputy)),
+		text("Owner", words.Post(s.Owner)),
+		text("Deputy", words.Post(s.Deputy)),
 		ui.RowHTML("What it does", capabilityLinks(r.CapabilitiesOf(row.ID))),
 		text("Runs in", hosting),
 	}
@@ -28,12 +29,12 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	}
 	life, since := "", ""
 	if l := s.Lifecycle; l != nil {
-		life = capital(l.Phase)
+		life = words.Capital(l.Phase)
 		if l.Since != nil {
-			since = dateText(*l.Since)
+			since = words.Date(*l.Since)
 		}
 		if l.End != nil {
-			life = strings.TrimPrefix(life+", until "+dateText(*l.End), ", ")
+			life = strings.TrimPrefix(life+", until "+words.Date(*l.End), ", ")
 			if l.End.Before(r.Today) && row.InUse {
 				life += ", which has passed"
 			}
@@ -46,7 +47,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	rows = append(rows, ui.RowHTML("Most sensitive data", classCell(r, row)))
 	signIn := ""
 	if a := s.Auth; a != nil {
-		signIn = strings.Trim(wordsOf(a.Methods)+". "+capital(levels(a.Identity, a.Authn)), ". ")
+		signIn = strings.Trim(words.Values(a.Methods)+". "+words.Capital(levels(a.Identity, a.Authn)), ". ")
 	}
 	users, restore, rto := "", "", ""
 	if s.Users != nil {
@@ -54,16 +55,16 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	}
 	if c := s.Continuity; c != nil {
 		if c.RestoreTested != nil {
-			restore = dateText(*c.RestoreTested)
+			restore = words.Date(*c.RestoreTested)
 		}
 		if c.RTOHours != nil {
-			rto = count(*c.RTOHours, "hour", "hours")
+			rto = words.Count(*c.RTOHours, "hour", "hours")
 		}
 	}
 	rows = append(rows,
 		text("Sign-in", signIn),
-		text("Used with", wordsOf(s.Clients)),
-		text("Serves", wordsOf(s.Audience)),
+		text("Used with", words.Values(s.Clients)),
+		text("Serves", words.Values(s.Audience)),
 		text("People who use it", users),
 	)
 	if c := s.Channels; c != nil && c.Online != "" {
@@ -92,11 +93,11 @@ func standardRows(t *standard.Standing) []ui.SummaryRow {
 	rows = append(rows, ui.RowHTML("Rule", ruleCode(t.Spec.Rule)))
 	waiver := "Not possible"
 	if t.Spec.MaxWaiver != nil {
-		waiver = "At most " + count(int(t.Spec.MaxWaiver.D().Hours()/24), "day", "days")
+		waiver = "At most " + words.Count(int(t.Spec.MaxWaiver.D().Hours()/24), "day", "days")
 	}
 	rows = append(rows, ui.Row("Waiver", waiver))
 	if len(t.Spec.Source) > 0 {
-		rows = append(rows, ui.Row("Asked for by", strings.Join(t.Spec.Source, ", ")))
+		rows = append(rows, ui.Row("Asked for by", sources(t.Spec.Source)))
 	}
 	return rows
 }
@@ -104,7 +105,7 @@ func standardRows(t *standard.Standing) []ui.SummaryRow {
 func capabilityRows(r *Report, c Capability) []ui.SummaryRow {
 	var rows []ui.SummaryRow
 	if parent, ok := r.Capability(c.Spec.Parent); ok {
-		rows = append(rows, ui.RowHTML("A part of", link(parent.Name, capabilityHref(parent.ID))))
+		rows = append(rows, ui.RowHTML("A part of", words.Link(parent.Name, words.CapabilityHref(parent.ID))))
 	}
 	if c.Spec.Generic {
 		rows = append(rows, ui.RowHTML("Shared system", platformCell(r, c)))
@@ -155,4 +156,12 @@ func shares(row *Row) bool {
 		}
 	}
 	return false
+}
+
+func sources(ids []string) string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = words.Source(id)
+	}
+	return strings.Join(out, "; ")
 }

@@ -4,116 +4,18 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve/internal/estate/standard"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // This file holds what the pages say: words, numbers and the options of
 // components. It knows nothing of requests.
-
-func systemHref(id string) string     { return "/staff/estate/systems/" + url.PathEscape(id) }
-func standardHref(id string) string   { return "/staff/estate/standards/" + url.PathEscape(id) }
-func capabilityHref(id string) string { return "/staff/estate/capabilities/" + url.PathEscape(id) }
-
-func dateText(d def.Date) string { return ui.DateText(d.Time(time.UTC)) }
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// post is a post in words: "post-revenues-manager" is "Revenues manager". A name
-// that is written out stays as it is.
-func post(id string) string {
-	rest, ok := strings.CutPrefix(id, "post-")
-	if !ok || rest == "" {
-		return id
-	}
-	words := strings.Fields(ui.Words(rest))
-	for i, w := range words {
-		if strings.Contains(" gis hr it ict foi crm ", " "+w+" ") {
-			words[i] = strings.ToUpper(w)
-		}
-	}
-	text := strings.Join(words, " ")
-	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-// word puts a value of a vocabulary into words.
-func word(v string) string {
-	switch v {
-	case "saas":
-		return "Software as a service"
-	case "paas":
-		return "Platform as a service"
-	case "public-cloud":
-		return "Public cloud"
-	case "private-cloud":
-		return "Private cloud"
-	case "on-premise":
-		return "Our own premises"
-	case "oidc":
-		return "single sign-on (OpenID Connect)"
-	case "saml":
-		return "single sign-on (SAML)"
-	case "ldap":
-		return "the directory (LDAP)"
-	case "password":
-		return "its own passwords"
-	case "certificate":
-		return "certificates"
-	case "none":
-		return "no sign-in"
-	case "remote-desktop":
-		return "remote desktop"
-	case "desktop":
-		return "an installed program"
-	case "app":
-		return "an app"
-	case "browser":
-		return "a browser"
-	case "terminal":
-		return "a terminal"
-	case "public":
-		return "the public"
-	case "partner":
-		return "partners"
-	case "unknown":
-		return "Not known"
-	case "api":
-		return "API"
-	case "db":
-		return "database"
-	case "ui-scrape":
-		return "screen scraping"
-	}
-	return v
-}
-
-func wordsOf(vs []string) string {
-	out := make([]string, len(vs))
-	for i, v := range vs {
-		out[i] = word(v)
-	}
-	return capital(strings.Join(out, ", "))
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
 
 // resultTag is the words and the tone of a result.
 func resultTag(f standard.Finding) (string, ui.Tone) {
@@ -147,11 +49,11 @@ func waiverText(f standard.Finding) string {
 	case w == nil:
 		return ""
 	case f.Ended:
-		return fmt.Sprintf("The waiver %s ended on %s and no longer counts.", w.ID, dateText(w.Spec.Expires))
+		return fmt.Sprintf("The waiver %s ended on %s and no longer counts.", w.ID, words.Date(w.Spec.Expires))
 	case f.Ending:
-		return fmt.Sprintf("Waived until %s, which is soon: %s", dateText(w.Spec.Expires), w.Spec.Reason)
+		return fmt.Sprintf("Waived until %s, which is soon: %s", words.Date(w.Spec.Expires), w.Spec.Reason)
 	default:
-		return fmt.Sprintf("Waived until %s: %s", dateText(w.Spec.Expires), w.Spec.Reason)
+		return fmt.Sprintf("Waived until %s: %s", words.Date(w.Spec.Expires), w.Spec.Reason)
 	}
 }
 
@@ -176,7 +78,7 @@ func overviewStats(r *Report) []ui.Stat {
 	case !r.Yearly.Sure:
 		cost.Value = "Not known"
 	case r.Yearly.Lacks:
-		cost.Note = "at least: " + count(len(r.NoCost), "contract has", "contracts have") + " no cost"
+		cost.Note = "at least: " + words.Count(len(r.NoCost), "contract has", "contracts have") + " no cost"
 		cost.Href = "#costs"
 	}
 	return []ui.Stat{
@@ -185,7 +87,7 @@ func overviewStats(r *Report) []ui.Stat {
 		bad(ui.Stat{Label: "without an owner", Value: fmt.Sprint(len(r.Ownerless)), Href: filter{Owner: "missing"}.href()}, len(r.Ownerless), ui.Bad),
 		bad(ui.Stat{Label: "notice dates", Value: fmt.Sprint(len(r.Notices)), Href: "#notices", Note: fmt.Sprintf("%d passed, %d in %d days", passed, len(r.Notices)-passed, NoticeDays)}, len(r.Notices), ui.Waiting),
 		bad(ui.Stat{Label: "things done by too many", Value: fmt.Sprint(len(r.Duplicates)), Href: "#duplicates"}, len(r.Duplicates), ui.Waiting),
-		bad(ui.Stat{Label: "standards not met", Value: fmt.Sprint(fail), Href: filter{Result: standard.Fail}.href(), Note: count(waived, "more is waived", "more are waived")}, fail, ui.Bad),
+		bad(ui.Stat{Label: "standards not met", Value: fmt.Sprint(fail), Href: filter{Result: standard.Fail}.href(), Note: words.Count(waived, "more is waived", "more are waived")}, fail, ui.Bad),
 		bad(ui.Stat{Label: "standards not known", Value: fmt.Sprint(unknown), Href: filter{Result: standard.Unknown}.href(), Note: "never counted as met"}, unknown, ui.Quiet),
 	}
 }
@@ -265,7 +167,7 @@ func organisationItems(r *Report) []ui.SelectItem {
 func wordItems(values ...string) []ui.SelectItem {
 	var items []ui.SelectItem
 	for _, v := range values {
-		items = append(items, ui.SelectItem{Value: v, Text: capital(word(v))})
+		items = append(items, ui.SelectItem{Value: v, Text: words.Capital(words.Value(v))})
 	}
 	return items
 }
@@ -298,13 +200,13 @@ func filterText(r *Report, f filter) string {
 		add("of which nobody has said what they do")
 	}
 	if f.Hosting != "" {
-		add("hosting: %s", word(f.Hosting))
+		add("hosting: %s", words.Value(f.Hosting))
 	}
 	if f.Phase != "" {
 		add("%s", map[string]string{"in-use": "in use", "unknown": "whose phase is not known"}[f.Phase]+map[bool]string{true: "phase: " + f.Phase}[f.Phase != "in-use" && f.Phase != "unknown"])
 	}
 	if f.Organisation != "" {
-		add("of %s", or(r.OrganisationName(f.Organisation), "nobody known"))
+		add("of %s", words.Or(r.OrganisationName(f.Organisation), "nobody known"))
 	}
 	if f.Owner != "" {
 		add("without an owner")
@@ -364,22 +266,11 @@ func apiText(v string) string {
 	return "Not known: nobody has described its interfaces, or said that there are none."
 }
 
-func noticeText(n Notice) string {
-	switch {
-	case n.Days == 0:
-		return "today"
-	case n.Days < 0:
-		return count(-n.Days, "day ago", "days ago")
-	}
-	return "in " + count(n.Days, "day", "days")
-}
-
 // evidenceText is what a rule looked at, in words.
 func evidenceText(f standard.Finding) string {
 	var parts []string
 	for _, e := range f.Evidence {
-		name := strings.TrimPrefix(strings.TrimPrefix(e.Path, "facts."), "self.spec.")
-		parts = append(parts, name+" = "+e.Value)
+		parts = append(parts, words.Looked(e.Path, e.Value))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
 }

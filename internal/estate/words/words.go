@@ -1,0 +1,208 @@
+// Package words puts what definitions hold into plain words, in one way for all
+// pages of the estate: values of a vocabulary, posts, dates, counts, costs.
+package words
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// SystemHref is the page of a system.
+func SystemHref(id string) string { return "/staff/estate/systems/" + url.PathEscape(id) }
+
+// CapabilityHref is the page of a capability.
+func CapabilityHref(id string) string { return "/staff/estate/capabilities/" + url.PathEscape(id) }
+
+// StandardHref is the page of a standard.
+func StandardHref(id string) string { return "/staff/estate/standards/" + url.PathEscape(id) }
+
+// Date is a day in words: "2 January 2026".
+func Date(d def.Date) string { return ui.DateText(d.Time(time.UTC)) }
+
+// Count is a number with what it counts: "1 system", "3 systems".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Days is how far off a day is: "today", "in 3 days", "2 days ago".
+func Days(n int) string {
+	switch {
+	case n == 0:
+		return "today"
+	case n < 0:
+		return Count(-n, "day ago", "days ago")
+	}
+	return "in " + Count(n, "day", "days")
+}
+
+// Or is s, or other where there is none.
+func Or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// Capital begins s with a capital.
+func Capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// List joins a few things as a sentence does: "a, b and c".
+func List(things []string) string {
+	switch n := len(things); n {
+	case 0:
+		return ""
+	case 1:
+		return things[0]
+	default:
+		return strings.Join(things[:n-1], ", ") + " and " + things[n-1]
+	}
+}
+
+// Few is List of the first n, and how many more there are.
+func Few(things []string, n int) string {
+	if more := len(things) - n; more > 0 {
+		return strings.Join(things[:n], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return List(things)
+}
+
+// Post is a post in words: "post-revenues-manager" is "Revenues manager". A name
+// that is written out stays as it is.
+func Post(id string) string {
+	rest, ok := strings.CutPrefix(id, "post-")
+	if !ok || rest == "" {
+		return id
+	}
+	words := strings.Fields(ui.Words(rest))
+	for i, w := range words {
+		if strings.Contains(" gis hr it ict foi crm ", " "+w+" ") {
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	return Capital(strings.Join(words, " "))
+}
+
+// Source is where a standard or an objective comes from, in words:
+// "briggs/cloud-native" is "Briggs: cloud native".
+func Source(s string) string {
+	who, what, ok := strings.Cut(s, "/")
+	if !ok || strings.ContainsAny(s, " :") {
+		return s
+	}
+	return Capital(ui.Words(who)) + ": " + ui.Words(what)
+}
+
+// Value puts a value of a vocabulary into words; a value that is none stays.
+func Value(v string) string {
+	if w, ok := vocabulary[v]; ok {
+		return w
+	}
+	return v
+}
+
+var vocabulary = map[string]string{
+	"saas": "Software as a service", "paas": "Platform as a service", "public-cloud": "Public cloud",
+	"private-cloud": "Private cloud", "on-premise": "Our own premises",
+	"oidc": "single sign-on (OpenID Connect)", "saml": "single sign-on (SAML)", "ldap": "the directory (LDAP)",
+	"password": "its own passwords", "certificate": "certificates", "none": "no sign-in",
+	"remote-desktop": "remote desktop", "desktop": "an installed program", "app": "an app", "browser": "a browser", "terminal": "a terminal",
+	"public": "the public", "partner": "partners", "unknown": "Not known",
+	"api": "API", "db": "database", "ui-scrape": "screen scraping",
+	"under-way": "under way", "true": "yes", "false": "no",
+}
+
+// Values puts several values into words.
+func Values(vs []string) string {
+	out := make([]string, len(vs))
+	for i, v := range vs {
+		out[i] = Value(v)
+	}
+	return Capital(strings.Join(out, ", "))
+}
+
+// Field is the name of a field of a definition in words, to stand before a colon:
+// "spec.lifecycle.phase" is "the phase of its life".
+func Field(path string) string {
+	path = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(path, "self."), "spec."), "facts.")
+	if w, ok := fields[path]; ok {
+		return w
+	}
+	var b strings.Builder
+	for i, r := range path {
+		switch {
+		case r == '.':
+			b.WriteString(", ")
+		case unicode.IsUpper(r) && i > 0:
+			b.WriteByte(' ')
+			fallthrough
+		default:
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}
+
+var fields = map[string]string{
+	"hosting": "where it runs", "hostingReason": "why it runs there", "clients": "what people use it with",
+	"audience": "whom it serves", "lifecycle.phase": "the phase of its life", "lifecycle.end": "when it ends",
+	"lifecycle.successor": "what follows it", "auth.methods": "how people sign in", "auth.identity": "how well people are checked (0 to 3)",
+	"auth.authn": "how strong the sign-in is (0 to 3)", "owner": "who answers for it", "deputy": "who answers for the owner",
+	"organisation": "whose it is", "capabilities": "what it does for the body", "api": "whether it has a documented API",
+	"channels": "how people reach it", "channels.online": "where people can do it for themselves", "data.class": "how sensitive its data is",
+	"data.personal": "whether it holds data about people", "continuity.restoreTested": "when a restore was last tried",
+	"continuity.rtoHours": "how soon it must be back", "cost": "what it costs", "term": "its term", "term.ends": "when it ends",
+	"term.noticeDays": "the notice to give", "seats": "how many may use it", "supplier": "who supplies it", "systems": "which systems it pays for",
+	"exit": "how to leave", "exit.tested": "when leaving was last tried", "exit.dataExport": "how data can be taken out",
+	"documentedInterfaces": "documented interfaces", "requiredIdentity": "how well people must be checked for its data (0 to 3)",
+	"requiredAuthn": "how strong the sign-in must be for its data (0 to 3)", "peersInCapability": "other systems that do the same",
+	"sharedCapabilitiesDuplicated": "building blocks of its own although a shared one was chosen", "selfServiceChannels": "ways to do it for oneself",
+	"genericCapabilities": "building blocks that it provides", "daysToNotice": "days until notice must be given",
+	"restoreTestAgeDays": "days since a restore was last tried", "exitTestAgeDays": "days since leaving was last tried",
+	"kevOpenPastDue": "exploited weaknesses past their date", "daysToEol": "days until support ends", "ours": "ours", "inUse": "in use",
+}
+
+var aPath = regexp.MustCompile(`\b(?:self\.)?spec\.[A-Za-z.]*[A-Za-z]`)
+
+// Ask puts what must be done to know something into words: "declare
+// spec.hosting" is "say where it runs".
+func Ask(text string) string {
+	if !aPath.MatchString(text) {
+		return text
+	}
+	return strings.Replace(aPath.ReplaceAllStringFunc(text, Field), "declare ", "say ", 1)
+}
+
+// Looked is something that a rule looked at, in words: "where it runs: Our own
+// premises".
+func Looked(path, value string) string {
+	value = strings.Trim(value, `"`)
+	if strings.HasPrefix(value, "[") && strings.HasSuffix(value, "]") {
+		var vs []string
+		for v := range strings.SplitSeq(strings.Trim(value, "[]"), ",") {
+			if v = strings.Trim(strings.TrimSpace(v), `"`); v != "" {
+				vs = append(vs, Value(v))
+			}
+		}
+		value = Or(List(vs), "nothing")
+	}
+	return Field(path) + ": " + Value(value)
+}
+
+// Nearby says a notice date that may have passed.
+func Nearby(by, today def.Date) string { return Date(by) + ", " + Days(by.Sub(today)) }
+
