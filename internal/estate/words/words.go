@@ -205,4 +205,3 @@ func Looked(path, value string) string {
 
 // Nearby says a notice date that may have passed.
 func Nearby(by, today def.Date) string { return Date(by) + ", " + Days(by.Sub(today)) }
-
