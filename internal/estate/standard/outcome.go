@@ -103,3 +103,23 @@ func contains(rs []Result, r Result) bool {
 	}
 	return false
 }
+
+// Table is what the standard was held against.
+func (s *Standing) Table() *Table { return s.table }
+
+// Result is what the standard says of entity i of its table, "" if it is not
+// about it.
+func (s *Standing) Result(i int) Result { return s.findings[i].Result }
+
+// Count counts what the standards say of one entity.
+func (o *Outcome) Count(kind, id string) map[Result]int {
+	out := map[Result]int{}
+	for i := range o.Standings {
+		if s := &o.Standings[i]; s.Spec.Applies.Kind == kind {
+			if r := s.Result(s.table.Find(id)); r != "" {
+				out[r]++
+			}
+		}
+	}
+	return out
+}
