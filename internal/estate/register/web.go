@@ -45,21 +45,29 @@ func (d *Desk) Render(w http.ResponseWriter, r *http.Request, s *Snapshot, p web
 	if p.Active == "" {
 		p.Active = "/staff/estate"
 	}
-	return d.Mux.Render(w, r, p, frame(s, d.mounted(), r.URL.Path, content))
+	here, finds := d.mounted()
+	return d.Mux.Render(w, r, p, frame(s, here, finds && r.URL.Path != "/staff/estate/search", r.URL.Path, content))
 }
 
-// mounted are the sections whose pages this program has.
-func (d *Desk) mounted() (out []section) {
+// mounted are the sections whose pages this program has, and whether it can find
+// things.
+func (d *Desk) mounted() (out []group, finds bool) {
 	has := map[string]bool{}
 	for _, r := range d.Mux.Routes() {
 		has[r.Pattern] = true
 	}
-	for _, x := range sections {
-		if has["GET "+x.Href] {
-			out = append(out, x)
+	for _, g := range groups {
+		m := group{Text: g.Text}
+		for _, x := range g.Sections {
+			if has["GET "+x.Href] {
+				m.Sections = append(m.Sections, x)
+			}
+		}
+		if len(m.Sections) > 0 {
+			out = append(out, m)
 		}
 	}
-	return out
+	return out, has["GET /staff/estate/search"]
 }
 
 // Href is a link from one page of the estate to another that stays on the same
@@ -76,31 +84,4 @@ func Href(s *Snapshot, path string) string {
 	q.Set("on", s.Today.String())
 	u.RawQuery = q.Encode()
 	return u.String()
-}
-
-// section is a part of the estate in its navigation.
-type section struct{ Text, Href string }
-
-// sections are the parts of the estate, in the order of its navigation.
-var sections = []section{
-	{"Overview", "/staff/estate"},
-	{"Map", "/staff/estate/map"},
-	{"Systems", "/staff/estate/systems"},
-	{"Capabilities", "/staff/estate/capabilities"},
-	{"Standards", "/staff/estate/standards"},
-	{"Portfolio", "/staff/estate/portfolio"},
-	{"Roadmap", "/staff/estate/roadmap"},
-	{"Objectives", "/staff/estate/objectives"},
-	{"Spend", "/staff/estate/spend"},
-	{"Assets", "/staff/estate/assets"},
-	{"Risk", "/staff/estate/risk"},
-	{"Carbon", "/staff/estate/carbon"},
-	{"Owners", "/staff/estate/owners"},
-	{"Measures", "/staff/estate/measures"},
-	{"Requests", "/staff/requests"},
-	{"Boards", "/staff/boards"},
-	{"Services", "/staff/services"},
-	{"Changes", "/staff/estate/changes"},
-	{"Import", "/staff/estate/import"},
-	{"Export", "/staff/estate/export"},
 }
