@@ -45,6 +45,8 @@ type Asks struct {
 
 // Estate is the block, opened.
 type Estate struct {
+	Inventory *inventory.Store
+
 	k    *kernel.Kernel
 	asks Asks
 
@@ -67,6 +69,10 @@ type kept struct {
 // Open builds the block on k and mounts its pages.
 func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Estate, error) {
 	e := &Estate{k: k, asks: asks, past: map[def.Date]kept{}}
+	var err error
+	if e.Inventory, err = inventory.Open(ctx, k.DB, k.Keys, k.Journal); err != nil {
+		return nil, err
+	}
 	problems := k.Defs.OnActivate(func(s *def.Set) (func(), []def.Problem) {
 		m, problems := register.Compile(s)
 		return func() {
@@ -119,7 +125,7 @@ func (e *Estate) At(ctx context.Context, on def.Date) (*register.Snapshot, error
 func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	inv, err := e.inventory(ctx, time.Time{})
+	inv, err := e.Inventory.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +162,7 @@ func (e *Estate) earlier(ctx context.Context, on def.Date) (*register.Snapshot, 
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("estate: %s", problems[0])
 	}
-	inv, err := e.inventory(ctx, end)
+	inv, err := e.Inventory.At(ctx, end)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +175,7 @@ func (e *Estate) Draft(ctx context.Context, set *def.Set) (*register.Snapshot, e
 	if len(problems) > 0 {
 		return nil, reeve.E(reeve.Invalid, "estate.Draft", "%s", problems[0])
 	}
-	inv, err := e.inventory(ctx, time.Time{})
+	inv, err := e.Inventory.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -190,9 +196,4 @@ func (e *Estate) snapshot(ctx context.Context, m *register.Model, inv *inventory
 	}
 	s := register.New(p)
 	return s, s.Judge(ctx, e.fills()...)
-}
-
-// inventory is what was imported, up to a time; the zero time stands for now.
-func (e *Estate) inventory(context.Context, time.Time) (*inventory.Inventory, error) {
-	return new(inventory.Inventory), nil
 }
