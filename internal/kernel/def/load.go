@@ -310,15 +310,15 @@ func (l *loader) resolve(o *loaded, r *reference, ids ids) *loaded {
 	}
 	for kind, m := range ids {
 		if m[r.id] != nil && !slices.Contains(r.kinds, kind) {
-			hint = fmt.Sprintf(": %s is %s, and this must be %s", r.id, article(l.reg.kinds[kind].Name), article(rules.OrList(r.names)))
+			hint = fmt.Sprintf(": %s is %s, and this must be %s", r.id, Article(l.reg.kinds[kind].Name), Article(rules.OrList(r.names)))
 		}
 	}
 	o.problem(l.report, r.line, r.col, "%s: there is no %s %q%s", r.path, rules.OrList(r.names), r.id, hint)
 	return nil
 }
 
-// article puts "a" or "an" before a word.
-func article(word string) string {
+// Article puts "a" or "an" before a word.
+func Article(word string) string {
 	if word != "" && strings.ContainsRune("AEIOUaeiou", rune(word[0])) {
 		return "an " + word
 	}

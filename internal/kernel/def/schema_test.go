@@ -13,12 +13,12 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/reeve-civic/reeve"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/def/describe"
 )
 
 func compile(t *testing.T, kind string) *jsonschema.Schema {
 	t.Helper()
-	b, err := def.Schema(registry(), kind)
+	b, err := describe.Schema(registry(), kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,13 +101,13 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 			t.Errorf("the schema takes %s", bad)
 		}
 	}
-	if _, err := def.Schema(registry(), "Sistem"); reeve.KindOf(err) != reeve.NotFound || !strings.Contains(err.Error(), "did you mean System?") {
+	if _, err := describe.Schema(registry(), "Sistem"); reeve.KindOf(err) != reeve.NotFound || !strings.Contains(err.Error(), "did you mean System?") {
 		t.Error(err)
 	}
 }
 
 func TestDocs(t *testing.T) {
-	got := []byte(def.Docs(registry()))
+	got := []byte(describe.Docs(registry()))
 	path := filepath.Join("testdata", "docs.md")
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {

@@ -111,6 +111,9 @@ func (n *Node) Plain() any {
 	return nil
 }
 
+// Style is how a text is written: 0 plain, ' or ", | or >.
+func (n *Node) Style() byte { return n.style }
+
 // At is the place in source of the rune with this offset in n's text. Line breaks
 // and indentation may have been folded away, so it counts what is not white space.
 // The end of the text is behind its last rune.
@@ -158,10 +161,14 @@ type Problem struct {
 // Doc is a document in a file.
 type Doc struct {
 	Before    int    // lines of the file before it
+	Offset    int    // bytes of the file before it
 	source    string // as written, with the line that begins it
 	marked    bool   // that line is ---
 	directive bool   // there are directives
 }
+
+// Plain reports whether the document has no directives.
+func (d Doc) Plain() bool { return !d.directive }
 
 // Source is the document as it is in the file, with the --- that begins it.
 func (d Doc) Source() string { return d.source }
@@ -200,7 +207,7 @@ func Split(text string) (docs []Doc) {
 	from, content := 0, false
 	flush := func(at, next, line int) {
 		if content {
-			d.source = text[from:at]
+			d.source, d.Offset = text[from:at], from
 			docs = append(docs, d)
 		}
 		d, from, content = Doc{Before: line}, next, false
@@ -278,6 +285,40 @@ func Parse(text string, before int, source []string, report func(Problem)) (root
 		return nil
 	}
 	return root
+}
+
+// Comment is a remark in a document.
+type Comment struct {
+	Line, Col int
+	Text      string // with its #
+	Alone     bool   // nothing stands before it in its line
+}
+
+// Comments are the remarks in a document of a file with these lines, from the top.
+func Comments(d Doc, lines []string) (out []Comment) {
+	defer func() {
+		if recover() != nil {
+			out = nil
+		}
+	}()
+	for _, t := range lexer.Tokenize(d.Text()) {
+		if t.Type != token.CommentType || t.Position == nil {
+			continue
+		}
+		c := Comment{Line: d.Before + t.Position.Line, Col: t.Position.Column}
+		if c.Line > len(lines) {
+			continue
+		}
+		runes := []rune(lines[c.Line-1])
+		at := min(max(c.Col-1, 0), len(runes))
+		for at > 0 && (at == len(runes) || runes[at] != '#') {
+			at--
+		}
+		c.Col, c.Text = at+1, strings.TrimRight(string(runes[at:]), " \t")
+		c.Alone = strings.TrimSpace(string(runes[:at])) == ""
+		out = append(out, c)
+	}
+	return out
 }
 
 // bounded counts what the parser cannot take much of.
@@ -583,4 +624,16 @@ func Readable(text []byte) (string, *Problem) {
 		i += n
 	}
 	return strings.ReplaceAll(s, "\r\n", "\n"), nil
+}
+
+// Shares reports whether a document has anchors, aliases, tags or merged fields: parts
+// that belong to more than one place.
+func Shares(text string) bool {
+	for _, t := range lexer.Tokenize(text) {
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType:
+			return true
+		}
+	}
+	return false
 }
