@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/app"
@@ -65,31 +65,29 @@ func (s schemaCmd) Run() error {
 }
 
 type importCmd struct {
-	Systems importSystemsCmd `cmd:"" help:"Turn an architect's spreadsheet of systems into definitions."`
+	Source  string            `arg:"" help:"What the file is, or auto. Without a file, what can be imported is listed." default:"" optional:""`
+	File    string            `arg:"" optional:"" help:"File or folder to import." type:"path"`
+	Into    string            `help:"Folder of definitions to merge into." type:"path" aliases:"out" default:"definitions"`
+	Mapping string            `help:"YAML file that says which column is what; written by an earlier import." type:"path" placeholder:"FILE"`
+	Set     map[string]string `help:"What the import must be told, as NAME=VALUE." placeholder:"NAME=VALUE"`
+	Take    []string          `help:"Where a person and the file differ, take the file's value: \"KIND/ID FIELD\", or all." placeholder:"FIELD" sep:"none"`
+	Preview bool              `help:"Only say what would be written."`
+	JSON    bool              `help:"Print the report as JSON."`
 }
 
-type importSystemsCmd struct {
-	File    string `arg:"" help:"CSV or XLSX file." type:"existingfile"`
-	Out     string `help:"Folder to write to." type:"path" default:"definitions"`
-	Mapping string `help:"YAML file that says which column is what; written by an earlier import." type:"path" placeholder:"FILE"`
-	Preview bool   `help:"Only say what would be written."`
-	JSON    bool   `help:"Print the report as JSON."`
-}
-
-func (i importSystemsCmd) Run() error {
-	report, err := app.ImportSystems(i.File, i.Mapping, i.Out)
+func (i importCmd) Run() error {
+	if i.File == "" {
+		if i.Source != "" {
+			return fmt.Errorf("say which file to import: reeve import %s FILE", i.Source)
+		}
+		fmt.Print("What can be imported:\n\n", app.ImportSources())
+		return nil
+	}
+	report, err := app.Import(context.Background(), app.ImportOptions{
+		Source: i.Source, File: i.File, Into: i.Into, Mapping: i.Mapping, Settings: i.Set, Take: i.Take, Preview: i.Preview, Progress: progress(),
+	})
 	if err != nil {
 		return err
-	}
-	if !i.Preview {
-		if err := os.MkdirAll(i.Out, 0o755); err != nil {
-			return err
-		}
-		for name, b := range report.Files {
-			if err := os.WriteFile(filepath.Join(i.Out, name), b, 0o644); err != nil {
-				return err
-			}
-		}
 	}
 	if i.JSON {
 		enc := json.NewEncoder(os.Stdout)
@@ -97,8 +95,20 @@ func (i importSystemsCmd) Run() error {
 		return enc.Encode(report)
 	}
 	fmt.Print(report.Text())
-	if !i.Preview {
-		fmt.Printf("Written to %s. Next: reeve check %s\n", i.Out, i.Out)
+	if !i.Preview && len(report.Files) > 0 {
+		fmt.Printf("Next: reeve check %s\n", i.Into)
 	}
 	return nil
+}
+
+// progress says on a terminal how far a long import is.
+func progress() func(int) {
+	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return func(done int) {
+		if done%10_000 == 0 {
+			fmt.Fprintf(os.Stderr, "%d rows read\n", done)
+		}
+	}
 }

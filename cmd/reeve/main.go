@@ -26,7 +26,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
 	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts; ends with 1 if any was held or refused."`
-	Import  importCmd  `cmd:"" help:"Turn a spreadsheet into definitions."`
+	Import  importCmd  `cmd:"" help:"Take in a list, a model or a folder of documents."`
 	Journal journalCmd `cmd:"" help:"Verify the journal."`
 	Token   tokenCmd   `cmd:"" help:"Create, list and revoke the bearer tokens of partners."`
 	Staff   staffCmd   `cmd:"" help:"Invite members of staff."`

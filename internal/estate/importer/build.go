@@ -16,115 +16,61 @@ import (
 
 // builder gathers definitions row by row.
 type builder struct {
-	res   *Result
-	o     Options
-	lines *sheet.Lines
-	seen  map[string]int            // rows by their whole text
-	names map[string]int            // rows by the name of their system
-	used  map[string]map[string]int // ids given out, by kind; the row that made them
-	known map[string]string         // "Organisation/adult social care" to id
+	res     *Reading
+	parent  string                    // id of the organisation that departments belong to, "" for none
+	used    map[string]map[string]int // ids given out, by kind; the row that made them
+	known   map[string]string         // "Organisation/adult social care" to id
+	systems []made[system.Spec]
+	beside  []Definition // organisations and capabilities, as they are named
 
-	organisations []made[organisation.Spec]
-	capabilities  []made[capability.Spec]
-	systems       []made[system.Spec]
-	contracts     []*made[supplier.Spec]
-	byReference   map[string]*made[supplier.Spec]
-	formulas      map[string]int // cells with a formula, by column
-	blanks        int            // cells that say that nobody knows
+	contracts   []*made[supplier.Spec]
+	byReference map[string]*made[supplier.Spec]
 }
 
-// made is a definition to be written.
+// made is a definition in the making.
 type made[T any] struct {
-	id, name string
-	labels   map[string]string
-	spec     T
+	id, name, reference string
+	row                 int
+	spec                T
 }
 
-func newBuilder(res *Result, o Options, l *sheet.List) *builder {
-	b := &builder{
-		res: res, o: o,
-		seen: map[string]int{}, names: map[string]int{},
+func newBuilder(res *Reading, parent string) *builder {
+	return &builder{
+		res: res, parent: parent,
 		used: map[string]map[string]int{}, known: map[string]string{}, byReference: map[string]*made[supplier.Spec]{},
 	}
-	b.lines = l.Lines(b.tell)
-	if o.Existing != nil {
-		for _, x := range o.Existing.Objects() {
-			b.known[x.Kind+"/"+sheet.Words(x.Name)] = x.ID
-		}
-	}
-	return b
-}
-
-func (b *builder) tell(row int, column, message string) {
-	b.res.Problems = append(b.res.Problems, RowProblem{row, column, message})
-}
-
-func (b *builder) problem(row int, column, format string, args ...any) {
-	b.res.Problems = append(b.res.Problems, RowProblem{row, column, fmt.Sprintf(format, args...)})
 }
 
 // row makes a system of a row, or says why not.
-func (b *builder) row(l sheet.Row) {
-	b.res.Rows++
-	whole := strings.Join(l.Cells, "\x1f")
-	if first, again := b.seen[whole]; again {
-		b.res.Repeated++
-		b.problem(l.N, "", "the row is the same as row %d; it was taken once", first)
-		return
-	}
-	b.seen[whole] = l.N
-	r := cells{b.lines.Read(l)}
+func (b *builder) row(l *sheet.Line) bool {
+	r := cells{l}
 	title := r.Get(fieldName)
 	switch {
 	case title == "":
-		b.res.Failed++
-		b.problem(l.N, r.Heading(fieldName), "there is no name, so no system was made")
-		return
+		b.res.Fail(l.N, r.Heading(fieldName), "there is no name, so no system was made")
+		return false
 	case slices.Contains([]string{"total", "totals", "grand total", "sub total", "subtotal"}, sheet.Words(title)):
-		b.res.Failed++
-		b.problem(l.N, r.Heading(fieldName), "the row looks like a total, so no system was made")
-		return
+		b.res.Fail(l.N, r.Heading(fieldName), "the row looks like a total, so no system was made")
+		return false
 	case title == r.Heading(fieldName):
-		b.res.Failed++
-		b.problem(l.N, "", "the row repeats the headings")
-		return
+		b.res.Fail(l.N, "", "the row repeats the headings")
+		return false
 	}
 	if runes := []rune(title); len(runes) > 200 {
-		b.problem(l.N, r.Heading(fieldName), "the name has %d characters; the first 200 were taken", len(runes))
+		b.res.Problem(l.N, r.Heading(fieldName), "the name has %d characters; the first 200 were taken", len(runes))
 		title = strings.TrimSpace(string(runes[:200]))
 	}
-	id := b.systemID(l.N, title, r)
-	if id == "" {
-		b.res.Existing++
-		return
-	}
-	s := made[system.Spec]{id: id, name: title}
-	if ref := r.Get(fieldReference); ref != "" {
-		s.labels = map[string]string{"reference": ref}
-	}
+	s := made[system.Spec]{id: b.systemID(l.N, title, r), name: title, row: l.N, reference: r.Get(fieldReference)}
 	b.describe(r, &s.spec)
-	b.contract(r, id, title)
+	b.contract(r, s.id, title)
 	b.systems = append(b.systems, s)
-	b.res.Systems++
+	return true
 }
 
-// systemID gives the system of a row its id, "" if it is defined already. Two
+// systemID gives the system of a row its id. Two
 // systems of one name are told apart by whose they are.
 func (b *builder) systemID(row int, title string, r cells) string {
 	id := "sys-" + sheet.Slug(title)
-	if b.o.Existing != nil {
-		old, ok := def.Get[system.Spec](b.o.Existing, id)
-		if !ok {
-			var same string
-			if same, ok = b.known["System/"+sheet.Words(title)]; ok {
-				old, ok = def.Get[system.Spec](b.o.Existing, same)
-			}
-		}
-		if ok {
-			b.problem(row, r.Heading(fieldName), "%s is defined already (%s:%d); it was left as it is", old.ID, old.File, old.Line)
-			return ""
-		}
-	}
 	first, taken := b.used["System"][id]
 	if !taken {
 		return b.claim("System", id, row)
@@ -132,13 +78,13 @@ func (b *builder) systemID(row int, title string, r cells) string {
 	for _, f := range []string{fieldOrganisation, fieldSupplier} {
 		if v := r.Get(f); v != "" {
 			if other := id + "-" + sheet.Slug(v); b.used["System"][other] == 0 {
-				b.problem(row, r.Heading(fieldName), "row %d has a system of the same name; this one was taken as %s: join them if they are one", first, other)
+				b.res.Problem(row, r.Heading(fieldName), "row %d has a system of the same name; this one was taken as %s: join them if they are one", first, other)
 				return b.claim("System", other, row)
 			}
 		}
 	}
 	other := b.claim("System", id, row)
-	b.problem(row, r.Heading(fieldName), "row %d has a system of the same name; this one was taken as %s: join them if they are one", first, other)
+	b.res.Problem(row, r.Heading(fieldName), "row %d has a system of the same name; this one was taken as %s: join them if they are one", first, other)
 	return other
 }
 
@@ -148,13 +94,7 @@ func (b *builder) claim(kind, id string, row int) string {
 		b.used[kind] = map[string]int{}
 	}
 	free := func(id string) bool {
-		if _, taken := b.used[kind][id]; taken {
-			return false
-		}
-		if b.o.Existing == nil {
-			return true
-		}
-		_, taken := b.o.Existing.Lookup(kind, id)
+		_, taken := b.used[kind][id]
 		return !taken
 	}
 	try := id
@@ -318,7 +258,7 @@ func (b *builder) contract(r cells, id, title string) {
 	if who != "" {
 		name = title + " from " + who
 	}
-	made := &made[supplier.Spec]{id: b.claim("SupplierContract", "con-"+strings.TrimPrefix(id, "sys-"), r.N), name: name, spec: k}
+	made := &made[supplier.Spec]{id: b.claim("SupplierContract", "con-"+strings.TrimPrefix(id, "sys-"), r.N), name: name, row: r.N, reference: k.Reference, spec: k}
 	b.contracts, b.byReference[key] = append(b.contracts, made), made
 }
 
@@ -361,11 +301,11 @@ func (b *builder) organisation(row int, name, kind string) string {
 	}
 	spec := organisation.Spec{Type: kind}
 	if kind == "department" {
-		spec.Parent = b.o.Organisation
+		spec.Parent = b.parent
 	}
 	id := b.claim("Organisation", "org-"+sheet.Slug(name), row)
 	b.known[key] = id
-	b.organisations = append(b.organisations, made[organisation.Spec]{id: id, name: name, spec: spec})
+	b.beside = append(b.beside, minor(Define("Organisation", id, name, row, spec)))
 	return id
 }
 
@@ -377,6 +317,29 @@ func (b *builder) capability(row int, name string) string {
 	}
 	id := b.claim("Capability", "cap-"+sheet.Slug(name), row)
 	b.known[key] = id
-	b.capabilities = append(b.capabilities, made[capability.Spec]{id: id, name: name})
+	b.beside = append(b.beside, minor(Define("Capability", id, name, row, capability.Spec{})))
 	return id
+}
+
+func minor(d Definition) Definition {
+	d.Minor = true
+	return d
+}
+
+// definitions are what was gathered: what is named before what names it.
+func (b *builder) definitions() []Definition {
+	out := b.beside
+	for _, s := range b.systems {
+		d := Define("System", s.id, s.name, s.row, s.spec)
+		d.Label("reference", s.reference)
+		out = append(out, d)
+	}
+	for _, k := range b.contracts {
+		d := Define("SupplierContract", k.id, k.name, k.row, k.spec)
+		if k.reference != "" {
+			d.Keys = append(d.Keys, "spec:reference="+k.reference)
+		}
+		out = append(out, d)
+	}
+	return out
 }

@@ -3,6 +3,7 @@ package importer_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -36,10 +37,16 @@ func load(t testing.TB, definitions []byte) *def.Set {
 	return set
 }
 
+// read reads a list of systems.
+func read(data io.Reader, name string, in importer.Input) (*importer.Reading, error) {
+	in.Reader, in.Name = data, name
+	return importer.Systems.Read(context.Background(), in)
+}
+
 // take imports text and checks what must hold of every import.
-func take(t testing.TB, data []byte, o importer.Options) importer.Result {
+func take(t testing.TB, data []byte, in importer.Input) *importer.Reading {
 	t.Helper()
-	r, err := importer.Systems(bytes.NewReader(data), "list.csv", o)
+	r, err := read(bytes.NewReader(data), "list.csv", in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,16 +54,34 @@ func take(t testing.TB, data []byte, o importer.Options) importer.Result {
 	return r
 }
 
-func check(t testing.TB, r importer.Result) *def.Set {
+// written is what a reading proposes, as YAML.
+func written(r *importer.Reading) []byte {
+	var b []byte
+	for _, d := range r.Definitions {
+		b = append(b, importer.Document(estate.Kinds(), d)...)
+	}
+	return b
+}
+
+func count(r *importer.Reading, kind string) (n int) {
+	for _, d := range r.Definitions {
+		if d.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func check(t testing.TB, r *importer.Reading) *def.Set {
 	t.Helper()
-	if r.Rows != r.Systems+r.Repeated+r.Existing+r.Failed {
-		t.Fatalf("%d rows, but %d systems, %d repeated, %d existing, %d failed", r.Rows, r.Systems, r.Repeated, r.Existing, r.Failed)
+	if r.Rows != r.Taken+r.Repeated+r.Failed+r.Skipped {
+		t.Fatalf("%d rows, but %d taken, %d repeated, %d failed, %d skipped", r.Rows, r.Taken, r.Repeated, r.Failed, r.Skipped)
 	}
-	set := load(t, r.Definitions)
-	if n := len(def.All[system.Spec](set)); n != r.Systems {
-		t.Fatalf("%d systems were reported and %d written", r.Systems, n)
+	set := load(t, written(r))
+	if n := len(def.All[system.Spec](set)); n != r.Taken {
+		t.Fatalf("%d systems were taken and %d written", r.Taken, n)
 	}
-	if again, err := importer.ParseMapping(r.Mapping.YAML()); err != nil || fmt.Sprint(*again) != fmt.Sprint(r.Mapping) {
+	if again, err := importer.ParseMapping(r.Mapping.YAML()); err != nil || fmt.Sprint(*again) != fmt.Sprint(*r.Mapping) {
 		t.Fatalf("the mapping does not come back as it was: %v", err)
 	}
 	return set
@@ -68,16 +93,16 @@ func TestMessyList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := take(t, data, importer.Options{})
+	r := take(t, data, importer.Input{})
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d rows: %d systems, %d repeated, %d existing, %d failed\n", r.Rows, r.Systems, r.Repeated, r.Existing, r.Failed)
+	fmt.Fprintf(&b, "%d rows: %d systems, %d repeated, %d failed\n", r.Rows, r.Taken, r.Repeated, r.Failed)
 	for _, n := range r.Notes {
 		fmt.Fprintln(&b, "note:", n)
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintln(&b, p)
 	}
-	fmt.Fprintf(&b, "\n%s\n%s", r.Mapping.YAML(), r.Definitions)
+	fmt.Fprintf(&b, "\n%s\n%s", r.Mapping.YAML(), written(r))
 	if *update {
 		if err := os.WriteFile("testdata/messy.golden", b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -99,9 +124,9 @@ func TestCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guessed := take(t, data, importer.Options{})
-	if guessed.Rows != 231 || guessed.Systems != 231 {
-		t.Errorf("%d rows, %d systems", guessed.Rows, guessed.Systems)
+	guessed := take(t, data, importer.Input{})
+	if guessed.Rows != 231 || guessed.Taken != 231 {
+		t.Errorf("%d rows, %d systems", guessed.Rows, guessed.Taken)
 	}
 	// The provider of an API is whose it is: correct the guess, as a person would.
 	m := guessed.Mapping
@@ -114,7 +139,7 @@ func TestCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := take(t, data, importer.Options{Mapping: kept})
+	r := take(t, data, importer.Input{Mapping: kept})
 	set := check(t, r)
 	documented, since, organisations := 0, 0, map[string]bool{}
 	for _, x := range def.All[system.Spec](set) {
@@ -131,18 +156,18 @@ func TestCatalogue(t *testing.T) {
 		told[p.Column]++
 	}
 	// Of the 19 starts given, "in service" (twice) and 2023-31-01 are not dates.
-	if r.Systems != 231 || r.Contracts != 0 || since != 16 || told["startDate"] != 3 || documented+told["documentation"] != 214 || len(organisations) != r.Organisations {
+	if r.Taken != 231 || count(r, "SupplierContract") != 0 || since != 16 || told["startDate"] != 3 || documented+told["documentation"] != 214 || len(organisations) != count(r, "Organisation") {
 		t.Errorf("%d systems, %d contracts, %d with a start, %d documented, told %v, %d and %d organisations",
-			r.Systems, r.Contracts, since, documented, told, len(organisations), r.Organisations)
+			r.Taken, count(r, "SupplierContract"), since, documented, told, len(organisations), count(r, "Organisation"))
 	}
-	again := take(t, data, importer.Options{Mapping: kept})
-	if !bytes.Equal(again.Definitions, r.Definitions) {
+	again := take(t, data, importer.Input{Mapping: kept})
+	if !bytes.Equal(written(again), written(r)) {
 		t.Error("the same list gave other definitions")
 	}
 	// A second import beside the first finds all of them there.
-	second := take(t, data, importer.Options{Mapping: kept, Existing: set})
-	if second.Existing != 231 || second.Systems != 0 || second.Organisations != 0 {
-		t.Errorf("the second time: %d existing, %d systems, %d organisations", second.Existing, second.Systems, second.Organisations)
+	plan := importer.Merge(set, estate.Kinds(), again, importer.Memory{}, importer.Nothing)
+	if plan.Same != len(again.Definitions) || len(plan.Changes) != 0 {
+		t.Errorf("the second time: %d same of %d, %v", plan.Same, len(again.Definitions), plan.Changes)
 	}
 }
 
@@ -152,9 +177,9 @@ func TestCouncils(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := take(t, data, importer.Options{})
-	if r.Rows != 470 || r.Systems != 470 {
-		t.Errorf("%d rows, %d systems, %d failed", r.Rows, r.Systems, r.Failed)
+	r := take(t, data, importer.Input{})
+	if r.Rows != 470 || r.Taken != 470 {
+		t.Errorf("%d rows, %d systems, %d failed", r.Rows, r.Taken, r.Failed)
 	}
 	unused := 0
 	for _, c := range r.Mapping.Columns {
@@ -165,7 +190,7 @@ func TestCouncils(t *testing.T) {
 	if unused != len(r.Notes) {
 		t.Errorf("%d columns are not used and %d were told: %q", unused, len(r.Notes), r.Notes)
 	}
-	t.Logf("%d rows, %d systems, %d problems", r.Rows, r.Systems, len(r.Problems))
+	t.Logf("%d rows, %d systems, %d problems", r.Rows, r.Taken, len(r.Problems))
 }
 
 // TestEncodings reads the same list in every form that spreadsheet programs write.
@@ -186,7 +211,7 @@ func TestEncodings(t *testing.T) {
 		"sep": "sep=;\r\n" + strings.ReplaceAll(semicolons, "\n", "\r\n"), "old Mac": strings.ReplaceAll(semicolons, "\n", "\r"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			set := check(t, take(t, []byte(text), importer.Options{}))
+			set := check(t, take(t, []byte(text), importer.Input{}))
 			x, ok := def.Get[system.Spec](set, "sys-cafe-bookings")
 			k, _ := def.Get[supplier.Spec](set, "con-cafe-bookings")
 			if !ok || x.Name != "Café bookings" || x.Spec.Owner != "person-zoe-ander" || k.Object == nil || k.Spec.Cost[0].Annual != 1200 || k.Spec.Cost[0].Minor != 50 {
@@ -219,7 +244,7 @@ func TestWorkbook(t *testing.T) {
 	must(err)
 	var b bytes.Buffer
 	must(f.Write(&b))
-	r, err := importer.Systems(&b, "list.xlsx", importer.Options{})
+	r, err := read(&b, "list.xlsx", importer.Input{})
 	must(err)
 	set := check(t, r)
 	x, _ := def.Get[system.Spec](set, "sys-finance")
@@ -242,11 +267,16 @@ func TestWorkbook(t *testing.T) {
 // given, and uses those that are there.
 func TestDepartmentsHaveAParent(t *testing.T) {
 	existing := load(t, []byte("apiVersion: reeve/v1\nkind: Organisation\nmetadata: {id: org-a, name: A council}\nspec: {type: council}\n---\napiVersion: reeve/v1\nkind: Organisation\nmetadata: {id: org-homes, name: Housing}\nspec: {type: department, parent: org-a}\n"))
-	r, err := importer.Systems(strings.NewReader("System,Department\nOne,housing\nTwo,Roads\n"), "x", importer.Options{Existing: existing, Organisation: "org-a"})
+	r, err := read(strings.NewReader("System,Department\nOne,housing\nTwo,Roads\n"), "x", importer.Input{Settings: map[string]string{"organisation": "org-a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := append([]byte("apiVersion: reeve/v1\nkind: Organisation\nmetadata: {id: org-a, name: A council}\nspec: {type: council}\n---\napiVersion: reeve/v1\nkind: Organisation\nmetadata: {id: org-homes, name: Housing}\nspec: {type: department, parent: org-a}\n"), r.Definitions...)
+	r.Source = "systems"
+	files, err := importer.Merge(existing, estate.Kinds(), r, importer.Memory{}, importer.Nothing).Write(fstest.MapFS{}, importer.PlaceOf("systems"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := append([]byte("apiVersion: reeve/v1\nkind: Organisation\nmetadata: {id: org-a, name: A council}\nspec: {type: council}\n---\napiVersion: reeve/v1\nkind: Organisation\nmetadata: {id: org-homes, name: Housing}\nspec: {type: department, parent: org-a}\n"), files["estate/imported-systems.yaml"]...)
 	set := load(t, both)
 	one, _ := def.Get[system.Spec](set, "sys-one")
 	roads, ok := def.Get[organisation.Spec](set, "org-roads")
@@ -298,7 +328,7 @@ func TestRefused(t *testing.T) {
 		"nothing but rows": {strings.NewReader("\n\n\n"), "has no rows", reeve.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := importer.Systems(c.data, "list", importer.Options{})
+			_, err := read(c.data, "list", importer.Input{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || reeve.KindOf(err) != c.kind {
 				t.Errorf("got %v", err)
 			}
@@ -357,15 +387,15 @@ func TestAnyList(t *testing.T) {
 		if err := f.Write(&b); err != nil {
 			t.Fatal(err)
 		}
-		r, err := importer.Systems(&b, "list.xlsx", importer.Options{})
+		r, err := read(&b, "list.xlsx", importer.Input{})
 		if err != nil {
 			t.Skip("a workbook that excelize does not read again: ", err)
 		}
-		if r.Rows != r.Systems+r.Repeated+r.Existing+r.Failed {
+		if r.Rows != r.Taken+r.Repeated+r.Failed+r.Skipped {
 			t.Fatalf("rows do not add up: %+v", r)
 		}
-		if _, problems := def.Load(fstest.MapFS{"x.yaml": {Data: r.Definitions}}, def.NewRegistry(estate.Kinds()...)); len(problems) > 0 {
-			t.Fatalf("%s\n%s", problems[0], r.Definitions)
+		if _, problems := def.Load(fstest.MapFS{"x.yaml": {Data: written(r)}}, def.NewRegistry(estate.Kinds()...)); len(problems) > 0 {
+			t.Fatalf("%s\n%s", problems[0], written(r))
 		}
 	})
 }
@@ -373,11 +403,11 @@ func TestAnyList(t *testing.T) {
 // TestSharedContract joins the rows that name one contract, and tells what they
 // say differently.
 func TestSharedContract(t *testing.T) {
-	r := take(t, []byte("System,Vendor,Contract ref,Contract end,Annual cost,Seats\nOne,Acme,C-1,31/12/2027,100,5\nTwo,Acme,C-1,31/12/2028,50.25,5\nThree,Acme,,31/12/2027,7,\nFour,Other,C-1,,,9\n"), importer.Options{})
+	r := take(t, []byte("System,Vendor,Contract ref,Contract end,Annual cost,Seats\nOne,Acme,C-1,31/12/2027,100,5\nTwo,Acme,C-1,31/12/2028,50.25,5\nThree,Acme,,31/12/2027,7,\nFour,Other,C-1,,,9\n"), importer.Input{})
 	set := check(t, r)
 	k, _ := def.Get[supplier.Spec](set, "con-one")
-	if minor, _ := k.Spec.Minor(); minor != 15025 || fmt.Sprint(k.Spec.Systems) != "[sys-one sys-two]" || k.Spec.Term.Ends.String() != "2027-12-31" || r.Contracts != 3 {
-		t.Errorf("%+v, %d contracts", k.Spec, r.Contracts)
+	if minor, _ := k.Spec.Minor(); minor != 15025 || fmt.Sprint(k.Spec.Systems) != "[sys-one sys-two]" || k.Spec.Term.Ends.String() != "2027-12-31" || count(r, "SupplierContract") != 3 {
+		t.Errorf("%+v, %d contracts", k.Spec, count(r, "SupplierContract"))
 	}
 	if got := fmt.Sprint(r.Problems); !strings.Contains(got, "row 3, Annual cost: the contract C-1 stands in an earlier row too; the two costs were added up") || !strings.Contains(got, "row 3, Contract end: the contract C-1 has other dates") || len(r.Problems) != 2 {
 		t.Error(got)

@@ -293,6 +293,35 @@ func (v *Vocabulary) decide(l *List, given []Column) error {
 	return nil
 }
 
+// Detects reports whether a text file that begins with head is likely such a list:
+// the column that it cannot do without is there, and at least so many fields are
+// understood. A workbook shows its headings only when it is read.
+func (v *Vocabulary) Detects(head []byte, name string, least int) bool {
+	if bytes.IndexByte(head, 0) >= 0 || bytes.HasPrefix(bytes.TrimSpace(head), []byte("<")) || bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
+		return false
+	}
+	if i := bytes.LastIndexByte(head, '\n'); i > 0 {
+		head = head[:i]
+	}
+	t, err := readText(head, name)
+	if err != nil {
+		return false
+	}
+	row := v.findHeader(t.Rows)
+	if row < 0 {
+		return false
+	}
+	found, key := 0, v.Key == ""
+	columns, _ := v.propose(Headings(t.Rows[row].Cells))
+	for _, c := range columns {
+		if c.Field != Ignore {
+			found++
+		}
+		key = key || c.Field == v.Key
+	}
+	return key && found >= least
+}
+
 // Sample shows the first cells of a row.
 func Sample(cells []string) string {
 	var out []string
