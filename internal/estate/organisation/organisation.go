@@ -14,6 +14,7 @@ type Spec struct {
 	Parent      string            `json:"parent,omitempty" def:"ref=Organisation" doc:"Id of the organisation that this one is a part of."`
 	Controller  bool              `json:"controller,omitempty" doc:"True where the organisation decides for itself how personal data is used, even if it sits inside this body (an electoral registration officer does)."`
 	SharedWith  []string          `json:"sharedWith,omitempty" def:"ref=Organisation" doc:"Ids of the organisations that this one also serves."`
+	TradesAs    []string          `json:"tradesAs,omitempty" doc:"Other names that it goes by, on invoices and in the ledger."`
 	Identifiers map[string]string `json:"identifiers,omitempty" doc:"Numbers that others know it by, by scheme: gss, companies-house, ods."`
 	Contact     string            `json:"contact,omitempty" doc:"Shared mailbox or page to reach it; never a named person's address."`
 	Website     string            `json:"website,omitempty" doc:"Its public website."`

@@ -16,13 +16,14 @@ import (
 
 // Spec is what is declared of a supplier contract.
 type Spec struct {
-	Supplier  string   `json:"supplier,omitempty" def:"ref=Organisation" doc:"Id of the organisation that supplies."`
-	Systems   []string `json:"systems,omitempty" def:"ref=System" doc:"Ids of the systems that it pays for."`
-	Reference string   `json:"reference,omitempty" doc:"Number in the contracts register."`
-	Term      *Term    `json:"term,omitempty" doc:"From when until when it binds, and when notice must be given."`
-	Seats     *int     `json:"seats,omitempty" def:"min=0" doc:"How many people may use it under the contract."`
-	Cost      []Cost   `json:"cost,omitempty" doc:"What it costs a year, by kind of cost."`
-	Exit      *Exit    `json:"exit,omitempty" doc:"How the body would leave."`
+	Supplier  string    `json:"supplier,omitempty" def:"ref=Organisation" doc:"Id of the organisation that supplies."`
+	Systems   []string  `json:"systems,omitempty" def:"ref=System" doc:"Ids of the systems that it pays for."`
+	Reference string    `json:"reference,omitempty" doc:"Number in the contracts register."`
+	Term      *Term     `json:"term,omitempty" doc:"From when until when it binds, and when notice must be given."`
+	Seats     *int      `json:"seats,omitempty" def:"min=0" doc:"How many people may use it under the contract."`
+	Cost      []Cost    `json:"cost,omitempty" doc:"What it costs a year, by kind of cost."`
+	Exit      *Exit     `json:"exit,omitempty" doc:"How the body would leave."`
+	Decision  *Decision `json:"decision,omitempty" doc:"What was decided for when its term ends."`
 }
 
 // Term is the time that a contract binds.
@@ -46,6 +47,14 @@ type Cost struct {
 type Exit struct {
 	DataExport string    `json:"dataExport,omitempty" doc:"Format in which all data can be taken out."`
 	Tested     *def.Date `json:"tested,omitempty" doc:"Date on which that was last tried."`
+}
+
+// Decision is what the body decided to do when a term ends.
+type Decision struct {
+	What   string   `json:"what" def:"required,enum=renew|replace|end" doc:"renew: go on with the supplier; replace: buy something else; end: do without."`
+	On     def.Date `json:"on" def:"required" doc:"Day on which it was decided."`
+	By     string   `json:"by,omitempty" doc:"Directory id of the post, or name of the board, that decided."`
+	Reason string   `json:"reason,omitempty" doc:"Why, in a sentence."`
 }
 
 // Minor is what the contract costs a year in minor units (pence), and whether
@@ -84,6 +93,8 @@ func check(c *def.Checker, o *def.Object) {
 			c.Problem("spec.term.ends", "the term ends on %s, before it starts on %s", t.Ends, t.Starts)
 		case t.Starts != nil && t.Ends != nil && t.NoticeDays != nil && *t.NoticeDays > t.Ends.Sub(*t.Starts)+1:
 			c.Problem("spec.term.noticeDays", "notice of %d days is longer than the term of %d days", *t.NoticeDays, t.Ends.Sub(*t.Starts)+1)
+		case s.Decision != nil && t.Starts != nil && s.Decision.On.Before(*t.Starts):
+			c.Problem("spec.decision.on", "the decision of %s is about an earlier term: this one starts on %s", s.Decision.On, t.Starts)
 		case t.NoticeDays != nil && t.Ends == nil:
 			c.Problem("spec.term.noticeDays", "notice needs spec.term.ends to count back from")
 		}

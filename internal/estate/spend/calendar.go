@@ -1,0 +1,160 @@
+package spend
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-ical"
+
+	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+)
+
+// What happens on a day of the calendar.
+const (
+	NoticeDay = "notice" // the last day for notice
+	EndDay    = "end"    // the last day of the term
+)
+
+// Event is a day in the life of a supplier contract.
+type Event struct {
+	On       def.Date
+	What     string
+	Contract register.Contract
+	Supplier string // name, "" if not known
+	Cost     register.Cost
+	Decided  bool
+	Days     int // until then, negative when past
+}
+
+// Title is what happens, in words.
+func (e Event) Title() string {
+	switch {
+	case e.What == NoticeDay:
+		return "Last day for notice: " + e.Contract.Name
+	case renews(e.Contract):
+		return "Renews unless notice was given: " + e.Contract.Name
+	}
+	return "Ends: " + e.Contract.Name
+}
+
+func renews(k register.Contract) bool {
+	t := k.Spec.Term
+	return t != nil && (t.Renews != nil && *t.Renews || t.Renews == nil && t.NoticeDays != nil)
+}
+
+// Events are the days on which notice can last be given and on which terms end,
+// from a day on, the earliest first.
+func Events(s *register.Snapshot, from def.Date) []Event {
+	var out []Event
+	for _, k := range s.Contracts {
+		t := k.Spec.Term
+		if t == nil || t.Ends == nil {
+			continue
+		}
+		e := Event{Contract: k, Cost: register.CostOf(k), Decided: Decided(k, s.Today)}
+		if k.Spec.Supplier != "" {
+			e.Supplier = s.OrganisationName(k.Spec.Supplier)
+		}
+		if by, ok := k.Spec.NoticeBy(); ok && !by.Before(from) {
+			n := e
+			n.On, n.What, n.Days = by, NoticeDay, by.Sub(s.Today)
+			out = append(out, n)
+		}
+		if !t.Ends.Before(from) {
+			e.On, e.What, e.Days = *t.Ends, EndDay, t.Ends.Sub(s.Today)
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b Event) int {
+		return cmp.Or(a.On.Compare(b.On), strings.Compare(a.Contract.ID, b.Contract.ID), strings.Compare(b.What, a.What))
+	})
+	return out
+}
+
+// alarms are how many days before the last day for notice a calendar program
+// reminds.
+var alarms = []int{60, 14}
+
+// Calendar writes events as iCalendar (RFC 5545). The uid of an event stays the
+// same when its day moves, so that a program that reads the calendar again moves
+// the event.
+func Calendar(body, host string, events []Event, at time.Time) ([]byte, error) {
+	cal := ical.NewCalendar()
+	cal.Props.SetText(ical.PropProductID, "-//Reeve//Supplier contracts//EN")
+	cal.Props.SetText(ical.PropVersion, "2.0")
+	cal.Props.SetText("NAME", "Supplier contracts of "+body)
+	cal.Props.SetText("X-WR-CALNAME", "Supplier contracts of "+body)
+	refresh := ical.NewProp("REFRESH-INTERVAL")
+	refresh.SetDuration(24 * time.Hour)
+	refresh.Params.Set("VALUE", "DURATION")
+	cal.Props.Set(refresh)
+	for _, e := range events {
+		v := ical.NewEvent()
+		v.Props.SetText(ical.PropUID, e.Contract.ID+"-"+e.What+"@"+host)
+		v.Props.SetDateTime(ical.PropDateTimeStamp, at.UTC().Truncate(time.Second))
+		v.Props.SetDate(ical.PropDateTimeStart, e.On.Time(time.UTC))
+		v.Props.SetDate(ical.PropDateTimeEnd, e.On.AddDays(1).Time(time.UTC))
+		v.Props.SetText(ical.PropSummary, e.Title())
+		v.Props.SetText(ical.PropTransparency, "TRANSPARENT")
+		v.Props.SetText(ical.PropClass, "CONFIDENTIAL")
+		v.Props.SetText(ical.PropDescription, describe(e))
+		about := ical.NewProp(ical.PropCategories)
+		about.SetTextList([]string{"Supplier contract", map[string]string{NoticeDay: "Notice", EndDay: "End of term"}[e.What]})
+		v.Props.Set(about)
+		if e.What == NoticeDay && !e.Decided {
+			for _, days := range alarms {
+				a := ical.NewComponent(ical.CompAlarm)
+				a.Props.SetText(ical.PropAction, "DISPLAY")
+				a.Props.SetText(ical.PropDescription, fmt.Sprintf("%d days left: %s", days, e.Title()))
+				trigger := ical.NewProp(ical.PropTrigger)
+				trigger.SetDuration(-time.Duration(days) * 24 * time.Hour)
+				a.Props.Set(trigger)
+				v.Children = append(v.Children, a)
+			}
+		}
+		cal.Children = append(cal.Children, v.Component)
+	}
+	if len(events) == 0 { // RFC 5545 wants a component
+		return empty(cal)
+	}
+	var b bytes.Buffer
+	err := ical.NewEncoder(&b).Encode(cal)
+	return b.Bytes(), err
+}
+
+// empty is a calendar with nothing in it but its time zone.
+func empty(cal *ical.Calendar) ([]byte, error) {
+	zone, standard := ical.NewComponent(ical.CompTimezone), ical.NewComponent(ical.CompTimezoneStandard)
+	zone.Props.SetText(ical.PropTimezoneID, "UTC")
+	standard.Props.SetDateTime(ical.PropDateTimeStart, time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC))
+	for _, name := range []string{ical.PropTimezoneOffsetFrom, ical.PropTimezoneOffsetTo} {
+		p := ical.NewProp(name)
+		p.Value = "+0000"
+		standard.Props.Set(p)
+	}
+	zone.Children = append(zone.Children, standard)
+	cal.Children = append(cal.Children, zone)
+	var b bytes.Buffer
+	err := ical.NewEncoder(&b).Encode(cal)
+	return b.Bytes(), err
+}
+
+func describe(e Event) string {
+	parts := []string{}
+	if e.Supplier != "" {
+		parts = append(parts, "Supplier: "+e.Supplier+".")
+	}
+	parts = append(parts, "Cost a year: "+e.Cost.String()+".")
+	switch {
+	case e.Decided:
+		parts = append(parts, "Decided: "+e.Contract.Spec.Decision.What+".")
+	case e.What == NoticeDay:
+		parts = append(parts, "Nothing was decided yet. After this day it goes on for another term.")
+	}
+	return strings.Join(parts, "\n")
+}
