@@ -8,7 +8,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/component"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/site"
-	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -16,7 +15,7 @@ import (
 // their facts, and the standards are judged.
 func New(p Parts) *Snapshot {
 	s := &Snapshot{
-		Model: p.Model, At: p.At, Today: def.DateOf(p.At), Past: p.Past, Inventory: p.Inventory, Declared: p.Declared,
+		Model: p.Model, At: p.At, Today: def.DateOf(p.At), Past: p.Past, Inventory: p.Inventory, Declared: p.Declared, Entities: p.Entities,
 		Components: def.All[component.Spec](p.Model.Set), Sites: def.All[site.Spec](p.Model.Set),
 		interfacesOf: map[string][]int{}, flowsOf: map[string][]int{}, componentsOf: map[string][]int{}, assetsOf: map[string][]int{},
 	}
@@ -137,38 +136,4 @@ func pick[T any](all []T, at []int) []T {
 		out[i] = all[n]
 	}
 	return out
-}
-
-// tables lays out every kind that standards can be about.
-func (s *Snapshot) tables() standard.Tables {
-	var ts standard.Tables
-	for _, kind := range []string{"System", "Component", "SupplierContract", "Organisation", "Service", "IntakeRequest", "Board", "Standard", "Waiver", "Interface", "Flow", "RecordType"} {
-		ts = append(ts, s.declared(kind))
-	}
-	return append(ts, s.sent(), s.assetTable(), s.ledgerTable())
-}
-
-func (s *Snapshot) declared(kind string) *standard.Table {
-	var objects []*def.Object
-	for _, o := range s.Set.Objects() {
-		if o.Kind == kind {
-			objects = append(objects, o)
-		}
-	}
-	ids, names := make([]string, len(objects)), make([]string, len(objects))
-	for i, o := range objects {
-		ids[i], names[i] = o.ID, o.Name
-	}
-	return standard.NewTable(kind, ids, names, func(i int) map[string]any { return objects[i].Value() })
-}
-
-func (s *Snapshot) sent() *standard.Table {
-	n := len(s.Undeclared)
-	ids, names := make([]string, n), make([]string, n)
-	for i, x := range s.Undeclared {
-		ids[i], names[i] = x.Organisation+"/"+x.Record, s.OrganisationName(x.Organisation)+" sends "+x.Record
-	}
-	return standard.NewTable("ObservedFlow", ids, names, func(i int) map[string]any {
-		return map[string]any{"metadata": map[string]any{"id": ids[i], "name": names[i]}, "spec": map[string]any{"organisation": s.Undeclared[i].Organisation, "record": s.Undeclared[i].Record}}
-	})
 }

@@ -55,6 +55,7 @@ type Flow struct {
 type FlowSeen struct {
 	Delivered, Waiting, Held int64
 	Last                     time.Time // zero: never
+	Since                    time.Time // since when it counts; zero: not known
 	Quiet                    bool      // silent for longer than expected
 	State                    string    // in words: "12 delivered, last 2 minutes ago"
 }
@@ -109,6 +110,7 @@ type Snapshot struct {
 	Components []Component
 	Sites      []Site
 	Assets     []inventory.Asset // imported and declared, by id
+	Entities   []Entity          // kept by rooms, beside what is declared
 
 	Tables  standard.Tables   // every entity with its facts
 	Outcome *standard.Outcome // how everything stands against the standards
@@ -125,12 +127,21 @@ type Snapshot struct {
 	asset        map[string]int
 }
 
+// Entity is something of a kind that a room keeps in the database, as rules see
+// it. It wins over a definition with the same id.
+type Entity struct {
+	Kind, ID, Name string
+	Self           map[string]any // kind, metadata and spec, as a definition's Value
+	Data           any            // for the room that keeps it
+}
+
 // Parts are what a snapshot is made of.
 type Parts struct {
 	Model     *Model
 	Inventory *inventory.Inventory
 	Declared  Declared
 	Observed  *Observed // nil: not observed
+	Entities  []Entity  // kept by rooms: live intake requests
 	At        time.Time
 	Past      bool
 }

@@ -2,8 +2,11 @@ package standard
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,13 +49,15 @@ type Finding struct {
 	Ended    bool       // Waiver no longer counts
 }
 
-// Evidence is a value that a rule looked at.
-type Evidence struct{ Path, Value string }
+// Evidence is a value that a rule looked at. Source is who stated it, "" if it is
+// declared or computed.
+type Evidence struct{ Path, Value, Source string }
 
 // Standard is a definition made ready for evaluation.
 type Standard struct {
 	def.Of[Spec]
 	rule, where *rules.Program
+	about       reflect.Type         // of the spec of what it is about; nil if that is not declared
 	waivers     map[string][]*Waiver // by subject, latest end first
 }
 
@@ -65,44 +70,51 @@ type Pack struct{ Standards []*Standard }
 
 // Compile makes the standards and waivers of s ready. The loader has checked
 // the rules before, so a problem here is rare.
-func Compile(s *def.Set) (*Pack, []def.Problem) {
+func Compile(s *def.Set) (*Pack, []def.Problem) { return compile(s, s) }
+
+// compile makes the standards of s ready for what is declared in about.
+func compile(s, about *def.Set) (*Pack, []def.Problem) {
 	p := new(Pack)
 	var problems []def.Problem
 	waivers := map[string][]*Waiver{}
-	for _, w := range def.All[WaiverSpec](s) {
-		waivers[w.Spec.Standard] = append(waivers[w.Spec.Standard], &w)
+	for _, w := range def.All[WaiverSpec](about) {
+		waivers[about.Present("Standard", w.Spec.Standard)] = append(waivers[w.Spec.Standard], &w)
 	}
+	environments := map[string]*rules.Env{}
 	for _, o := range def.All[Spec](s) {
+		kind := o.Spec.Applies.Kind
 		std := &Standard{Of: o, waivers: map[string][]*Waiver{}}
+		std.about, _ = about.SpecType(kind)
 		for _, w := range waivers[o.ID] {
-			std.waivers[w.Spec.Subject] = append(std.waivers[w.Spec.Subject], w)
+			id := about.Present(kind, w.Spec.Subject)
+			std.waivers[id] = append(std.waivers[id], w)
 		}
 		for _, ws := range std.waivers {
 			slices.SortFunc(ws, func(a, b *Waiver) int { return b.Spec.Expires.Compare(a.Spec.Expires) })
 		}
-		if err := std.compile(); err != nil {
-			problems = append(problems, def.Problem{File: o.File, Line: o.Line, Col: 1, Message: err.Error()})
-			continue
+		env, ok := environments[kind]
+		if !ok {
+			var err error
+			if env, err = environment(kind, std.about); err != nil {
+				problems = append(problems, def.Problem{File: o.File, Line: o.Line, Col: 1, Message: err.Error()})
+				continue
+			}
+			environments[kind] = env
 		}
-		p.Standards = append(p.Standards, std)
+		var wrong [2]*def.Problem
+		std.rule, wrong[0] = o.Compile(env, "spec.rule")
+		std.where, wrong[1] = o.Compile(env, "spec.applies.where")
+		for _, w := range wrong {
+			if w != nil {
+				problems = append(problems, *w)
+			}
+		}
+		if std.rule != nil && wrong[1] == nil {
+			p.Standards = append(p.Standards, std)
+		}
 	}
 	slices.SortFunc(p.Standards, func(a, b *Standard) int { return strings.Compare(a.ID, b.ID) })
 	return p, problems
-}
-
-func (s *Standard) compile() error {
-	env, err := environment(s.Spec.Applies.Kind)
-	if err != nil {
-		return err
-	}
-	at := rules.Pos{File: s.File, Line: s.Line, Col: 1}
-	if s.rule, err = env.Compile(s.Spec.Rule, at); err != nil {
-		return err
-	}
-	if s.Spec.Applies.Where != "" {
-		s.where, err = env.Compile(s.Spec.Applies.Where, at)
-	}
-	return err
 }
 
 // Standard finds a standard by id.
@@ -116,25 +128,25 @@ func (p *Pack) Standard(id string) (*Standard, bool) {
 }
 
 // Evaluate holds every subject to every standard about its kind, in the order
-// of subjects and then of standards. It fails only when ctx ends or a rule is
-// too costly; a rule that cannot be worked out for a subject is unknown.
+// of subjects and then of standards. It fails only when ctx ends; a rule that
+// cannot be worked out for a subject is unknown. It is for a few subjects that are
+// not in the estate: [Pack.Judge] is the way for all that are.
 func (p *Pack) Evaluate(ctx context.Context, subjects []Subject, now time.Time) ([]Finding, error) {
 	var out []Finding
-	today := def.DateOf(now)
 	for _, sub := range subjects {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		t := NewTable(sub.Kind, []string{sub.ID}, []string{sub.Name}, func(int) map[string]any { return sub.Self })
+		for name, v := range sub.Facts {
+			t.Set(0, name, v)
 		}
-		vars := map[string]any{"self": sub.Self, "facts": sub.Facts, "now": now, "today": today}
 		for _, std := range p.Standards {
 			if std.Spec.Applies.Kind != sub.Kind {
 				continue
 			}
-			f, about, err := std.evaluate(ctx, sub, vars, today)
-			if err != nil {
-				return nil, fmt.Errorf("standard %s of %s: %w", std.ID, sub.ID, err)
+			s := Standing{Standard: std, table: t, at: now, inputs: inputs{whole: true}, results: make([]code, 1)}
+			if err := s.between(ctx, 0, 1); err != nil {
+				return nil, err
 			}
-			if about {
+			if f, about := s.Finding(0); about {
 				out = append(out, f)
 			}
 		}
@@ -142,105 +154,108 @@ func (p *Pack) Evaluate(ctx context.Context, subjects []Subject, now time.Time) 
 	return out, nil
 }
 
-// evaluate reports what the standard says of sub, and whether it is about it.
-func (s *Standard) evaluate(ctx context.Context, sub Subject, vars map[string]any, today def.Date) (Finding, bool, error) {
-	f := Finding{Standard: s, Kind: sub.Kind, ID: sub.ID, Name: sub.Name}
-	var about rules.Result
+// verdict is what a rule gives for what it looked at, before any waiver.
+type verdict struct {
+	code    code
+	reason  string // of an unknown
+	missing []Missing
+}
+
+// verdict works the standard out. A pass needs both that the standard is about the
+// entity and that the rule holds, each beyond doubt.
+func (s *Standard) verdict(ctx context.Context, vars map[string]any) verdict {
+	about := rules.Result{Truth: rules.True}
 	if s.where != nil {
 		var err error
 		if about, err = s.where.Eval(ctx, vars); err != nil {
-			return f, false, err
+			return s.cannot(err)
 		}
 		if about.Truth == rules.False {
-			return f, false, nil
+			return verdict{}
 		}
-	} else {
-		about.Truth = rules.True
 	}
 	r, err := s.rule.Eval(ctx, vars)
-	if err != nil {
-		return f, false, err
-	}
 	switch {
-	case r.Truth == rules.True && about.Truth == rules.True:
-		f.Result, f.Reason = Pass, "The standard is met."
 	case about.Truth == rules.Unknown:
-		f.Result, f.Missing = Unknown, s.missing(sub, about.Missing)
-		f.Reason = "It is not known whether the standard is about it."
+		return s.lacks(about.Missing, "It is not known whether the standard is about it.")
+	case err != nil:
+		return s.cannot(err)
 	case r.Truth == rules.Unknown:
-		f.Result, f.Missing = Unknown, s.missing(sub, r.Missing)
-		f.Reason = "It is not known whether the standard is met."
-	default:
-		f.Result, f.Reason = Fail, s.Spec.Failing
-		f.Evidence = evidence(s.rule.Inputs(), sub)
+		return s.lacks(r.Missing, "It is not known whether the standard is met.")
+	case r.Truth == rules.True:
+		return verdict{code: passes}
 	}
-	if len(f.Missing) > 0 {
-		docs := make([]string, len(f.Missing))
-		for i, m := range f.Missing {
-			docs[i] = m.Doc
-		}
-		f.Reason = "Not known: " + strings.Join(docs, "; ") + "."
-	}
-	s.waive(&f, today)
-	return f, true, nil
+	return verdict{code: fails}
 }
 
-// waive applies the waivers of the finding's entity. A waiver counts on the
-// days from its grant to its end, both included.
-func (s *Standard) waive(f *Finding, today def.Date) {
-	for _, w := range s.waivers[f.ID] {
+// lacks is the verdict where something is missing.
+func (s *Standard) lacks(paths []string, reason string) verdict {
+	v := verdict{code: notKnown, reason: reason}
+	var docs []string
+	for _, p := range paths {
+		m := s.describe(p)
+		if !slices.ContainsFunc(v.missing, func(o Missing) bool { return o.Doc == m.Doc }) {
+			v.missing = append(v.missing, m)
+			docs = append(docs, m.Doc)
+		}
+	}
+	if len(docs) > 0 {
+		v.reason = "Not known: " + strings.Join(docs, "; ") + "."
+	}
+	return v
+}
+
+// cannot is the verdict where a rule cannot be worked out.
+func (s *Standard) cannot(err error) verdict {
+	text := err.Error()
+	var e *rules.Error
+	if errors.As(err, &e) {
+		text = e.Message
+	}
+	return verdict{code: notKnown, reason: "The rule cannot be worked out here: " + text + "."}
+}
+
+// waiver is the waiver of a subject that counts, or the last that did. A waiver
+// counts on the days from its grant to its end, both included.
+func (s *Standard) waiver(id string, today def.Date) (w *Waiver, ended, soon bool) {
+	for _, w := range s.waivers[id] { // the latest end comes first
 		if today.Before(w.Spec.Granted) {
 			continue
 		}
-		f.Waiver = w // the latest end comes first
-		f.Ended = w.Spec.Expires.Before(today)
-		f.Ending = !f.Ended && w.Spec.Expires.Sub(today) <= EndingDays
-		break
+		ended = w.Spec.Expires.Before(today)
+		return w, ended, !ended && w.Spec.Expires.Sub(today) <= EndingDays
 	}
-	if f.Result == Fail && f.Waiver != nil && !f.Ended {
-		f.Result = Waived
-	}
+	return nil, false, false
 }
 
-func (s *Standard) missing(sub Subject, paths []string) []Missing {
-	var out []Missing
-	for _, p := range paths {
-		m := describe(sub.Kind, p)
-		if !slices.ContainsFunc(out, func(o Missing) bool { return o.Doc == m.Doc }) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// evidence looks up the inputs of a rule in the subject, for people to read.
-func evidence(inputs []string, sub Subject) []Evidence {
-	var out []Evidence
-	for _, path := range inputs {
-		if path != "self" && path != "facts" && !strings.HasPrefix(path, "self.") && !strings.HasPrefix(path, "facts.") {
+// evidence is what the rule looked at of entity i, for people to read.
+func (s *Standing) evidence(i int) (out []Evidence) {
+	for _, path := range s.rule.Inputs() {
+		names := strings.Split(baseOf(path), ".")
+		if names[0] != "self" && names[0] != "facts" {
 			continue
 		}
-		v, ok := lookup(map[string]any{"self": sub.Self, "facts": sub.Facts}, strings.Split(path, "."))
 		e := Evidence{Path: path, Value: "not known"}
-		if ok {
-			e.Value = show(v)
+		switch {
+		case names[0] == "facts" && len(names) > 1:
+			if v, ok := s.table.Fact(i, names[1]); ok {
+				e.Value, e.Source = show(v), s.table.Source(i, names[1])
+			}
+		case len(names) > 2:
+			asked := s.rule.OnlyAsked(path)
+			if v, depth := s.table.reader(strings.Join(names[1:], "."), asked)(i); depth < len(names)-1 {
+				if asked {
+					e.Value = "not given"
+				}
+			} else if asked {
+				e.Value = "given"
+			} else {
+				e.Value = show(v)
+			}
 		}
 		out = append(out, e)
 	}
 	return out
-}
-
-func lookup(v any, path []string) (any, bool) {
-	for _, key := range path {
-		m, ok := v.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if v, ok = m[key]; !ok {
-			return nil, false
-		}
-	}
-	return v, true
 }
 
 func show(v any) string {
@@ -256,6 +271,8 @@ func show(v any) string {
 			return "yes"
 		}
 		return "no"
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return fmt.Sprint(v)
 }

@@ -15,6 +15,8 @@ package standard
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -35,7 +37,7 @@ type Spec struct {
 
 // Applies says which entities a standard is about.
 type Applies struct {
-	Kind  string `json:"kind" def:"required,enum=System|SupplierContract" doc:"Kind of entity."`
+	Kind  string `json:"kind" def:"required,enum=System|Component|Interface|Flow|ObservedFlow|Service|RecordType|Asset|SupplierContract|LedgerLine|Organisation|IntakeRequest|Board|Standard|Waiver" doc:"Kind of entity."`
 	Where string `json:"where,omitempty" def:"cel" doc:"CEL that is true of the entities meant; all of the kind if not given."`
 }
 
@@ -69,9 +71,16 @@ func Kinds() []def.Kind {
 
 func checkStandard(c *def.Checker, o *def.Object) {
 	s := o.Spec.(*Spec)
-	env, err := environment(s.Applies.Kind)
-	if err != nil {
-		c.Problem("spec.applies.kind", "%v", err)
+	env, ok := c.Once(envKey(s.Applies.Kind), func() any {
+		t, _ := c.Set.SpecType(s.Applies.Kind)
+		env, err := environment(s.Applies.Kind, t)
+		if err != nil {
+			return err
+		}
+		return env
+	}).(*rules.Env)
+	if !ok {
+		c.Problem("spec.applies.kind", "nothing is known of a %s that a rule could ask about", s.Applies.Kind)
 		return
 	}
 	c.Compile(env, "spec.rule")
@@ -88,7 +97,7 @@ func checkWaiver(c *def.Checker, o *def.Object) {
 		return // told by the reference check
 	}
 	s := std.Spec.(*Spec)
-	if _, ok := c.Lookup(s.Applies.Kind, w.Subject); !ok {
+	if _, ok := c.Lookup(s.Applies.Kind, w.Subject); !ok && !elsewhere(s.Applies.Kind) {
 		c.Problem("spec.subject", "there is no %s %q, and the standard %s is about a %s", s.Applies.Kind, w.Subject, std.ID, s.Applies.Kind)
 	}
 	if w.Expires.Before(w.Granted) {
@@ -104,8 +113,22 @@ func checkWaiver(c *def.Checker, o *def.Object) {
 	}
 }
 
-// environment is what the rules of standards about kind may speak of.
-func environment(kind string) (*rules.Env, error) {
+// elsewhere reports whether things of the kind are, or can be, kept elsewhere than
+// in definitions, so that nobody can say here that one is not there.
+func elsewhere(kind string) bool {
+	switch kind {
+	case "Asset", "LedgerLine", "ObservedFlow", "IntakeRequest":
+		return true
+	}
+	return false
+}
+
+// envKey keys the environments of one load by the kind that they are about.
+type envKey string
+
+// environment is what the rules of standards about kind may speak of. spec is the
+// type of what is declared of the kind, nil if that is not known here.
+func environment(kind string, spec reflect.Type) (*rules.Env, error) {
 	facts := Facts(kind)
 	if facts == nil {
 		return nil, fmt.Errorf("no facts are known of a %s", kind)
@@ -114,8 +137,15 @@ func environment(kind string) (*rules.Env, error) {
 	for i, f := range facts {
 		names[i] = f.Name
 	}
+	self := slices.Clone(imported[kind])
+	if spec != nil {
+		self = fieldPaths("spec", spec)
+	}
+	if self != nil {
+		self = append(self, "kind", "metadata.id", "metadata.name", "metadata.labels", "metadata.formerly")
+	}
 	return rules.NewEnv(
-		rules.Var{Name: "self", Type: rules.Object, Fields: append(fieldPaths("spec", specType(kind)), "metadata.id", "metadata.name", "metadata.labels")},
+		rules.Var{Name: "self", Type: rules.Object, Fields: self},
 		rules.Var{Name: "facts", Type: rules.Object, Fields: names},
 		rules.Var{Name: "now", Type: rules.Time},
 		rules.Var{Name: "today", Type: rules.Date},

@@ -1,6 +1,7 @@
 package standard
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -19,8 +20,22 @@ type Table struct {
 	// making the whole of it; ok is false for what is not known.
 	At func(i int, path string) (v any, ok bool)
 
+	// Field, if not nil, gives a reader of one path below self. depth is how many
+	// names of the path are there: all of them, if v is known. With given, v is not
+	// asked for.
+	Field func(path string, given bool) func(i int) (v any, depth int)
+	// Place is where entity i is declared; no file for what is imported.
+	Place func(i int) (file string, line int)
+
 	columns map[string][]any
+	sources map[cell]string
 	index   map[string]int
+}
+
+// cell is a fact of an entity.
+type cell struct {
+	i    int
+	fact string
 }
 
 // NewTable makes a table of the entities with these ids, in this order.
@@ -85,10 +100,57 @@ func (ts Tables) Of(kind string) *Table {
 	return NewTable(kind, nil, nil, func(int) map[string]any { return nil })
 }
 
-// lookupSelf answers for a path below self by way of the whole entity.
-func (t *Table) lookupSelf(i int, path string) (any, bool) {
-	if t.At != nil {
-		return t.At(i, path)
+// State says a fact of entity i that somebody states, and who.
+func (t *Table) State(i int, fact string, v any, source string) {
+	t.Column(fact)[i] = v
+	if t.sources == nil {
+		t.sources = map[cell]string{}
 	}
-	return lookup(t.Self(i), strings.Split(path, "."))
+	t.sources[cell{i, fact}] = source
+}
+
+// Source is who stated a fact of entity i, "" if it was computed.
+func (t *Table) Source(i int, fact string) string { return t.sources[cell{i, fact}] }
+
+// Stated counts the facts that rest on what somebody states.
+func (t *Table) Stated() int { return len(t.sources) }
+
+// reader reads one path below self of an entity.
+func (t *Table) reader(path string, asked bool) func(i int) (v any, depth int) {
+	if t.Field != nil {
+		return t.Field(path, asked)
+	}
+	names := strings.Split(path, ".")
+	if t.At != nil {
+		return func(i int) (any, int) {
+			if v, ok := t.At(i, path); ok {
+				return v, len(names)
+			}
+			return nil, 1
+		}
+	}
+	return func(i int) (any, int) { return Read(t.Self(i), names) }
+}
+
+// Read follows a path into an entity. depth is how many names of it are there.
+func Read(self map[string]any, names []string) (v any, depth int) {
+	v = self
+	for i, name := range names {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, i
+		}
+		if v = m[name]; v == nil {
+			return nil, i
+		}
+	}
+	return v, len(names)
+}
+
+// with is the table with one more column; the table itself does not change.
+func (t *Table) with(fact string, column []any) *Table {
+	c := *t
+	c.columns = maps.Clone(t.columns)
+	c.columns[fact] = column
+	return &c
 }

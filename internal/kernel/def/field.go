@@ -66,7 +66,15 @@ func byJSON(t reflect.Type, name string) (reflect.StructField, bool) {
 // Of reads the field of a definition, as [Object.Value] has it. depth is how many
 // names of the path are there: all of them, if v is known. It looks into the
 // document only where the spec does not tell what was written.
-func (f *Field) Of(o *Object) (v any, depth int) {
+func (f *Field) Of(o *Object) (v any, depth int) { return f.of(o, false) }
+
+// Given tells how many names of the path are there, without reading the value.
+func (f *Field) Given(o *Object) (depth int) {
+	_, depth = f.of(o, true)
+	return depth
+}
+
+func (f *Field) of(o *Object, given bool) (v any, depth int) {
 	switch {
 	case len(f.path) == 2 && f.path[0] == "metadata" && f.path[1] == "id":
 		return o.ID, 2
@@ -91,6 +99,9 @@ func (f *Field) Of(o *Object) (v any, depth int) {
 		}
 		if i < len(f.steps)-1 {
 			continue
+		}
+		if given {
+			return nil, len(f.path)
 		}
 		if v, ok := plain(at, step.ref, source); ok {
 			return v, len(f.path)

@@ -114,6 +114,10 @@ func (e *Env) compile(src string, at Pos, predicate bool) (*Program, error) {
 		return nil, w.err
 	}
 	p.inputs = w.inputs()
+	p.asked = map[string]bool{}
+	for path := range w.tests {
+		p.asked[path] = !w.reads[path]
+	}
 	p.loops = w.loops
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if p.loops { // anything else costs no more than its length and its inputs' sizes

@@ -24,6 +24,7 @@ type Program struct {
 	program   cel.Program
 	vars      []Var
 	inputs    []string
+	asked     map[string]bool // whether only has() asks about a path
 	predicate bool
 	loops     bool
 	pool      sync.Pool // of *activation
@@ -35,6 +36,10 @@ func (p *Program) Source() string { return p.src }
 // Inputs are the paths that the expression reads or asks about, sorted:
 // "household.income", "household.children[].age".
 func (p *Program) Inputs() []string { return slices.Clone(p.inputs) }
+
+// OnlyAsked reports whether the expression asks of a path whether it is there, with
+// has(), and never what it is.
+func (p *Program) OnlyAsked(path string) bool { return p.asked[path] }
 
 // activation gives an expression its variables.
 type activation struct {
