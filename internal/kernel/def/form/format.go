@@ -125,6 +125,17 @@ func (p *printer) attach(d yamldoc.Doc, lines []string, root *yamldoc.Node) (tai
 
 // same reports whether doc is read as what root is.
 func same(root *yamldoc.Node, doc string) bool {
-	again := yamldoc.Parse(doc, 0, strings.Split(doc, "\n"), func(yamldoc.Problem) {})
+	again := read(doc)
 	return again != nil && reflect.DeepEqual(again.Plain(), root.Plain())
+}
+
+// read is the one document that text holds; nil if it is not one.
+func read(text string) *yamldoc.Node {
+	docs := yamldoc.Split(text)
+	if _, bad := yamldoc.Readable([]byte(text)); bad != nil || len(docs) != 1 {
+		return nil
+	}
+	lines := func() []string { return strings.Split(text, "\n") }
+	n, _ := new(yamldoc.Reader).Read(docs[0], lines, func(yamldoc.Problem) {})
+	return n
 }

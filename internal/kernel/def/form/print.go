@@ -98,10 +98,7 @@ func Node(v any) (*yamldoc.Node, error) {
 // decimal writes a number so that it is read as one with a point.
 func decimal(f float64) string {
 	s := strconv.FormatFloat(f, 'f', -1, 64)
-	if len(s) > 25 {
-		s = strconv.FormatFloat(f, 'g', -1, 64)
-	}
-	if !strings.ContainsAny(s, ".eN") {
+	if !strings.Contains(s, ".") {
 		s += ".0"
 	}
 	return s
@@ -204,9 +201,15 @@ func (p *printer) list(n *yamldoc.Node, indent int, path string) {
 		p.above(it.Line, indent)
 		p.spaces(indent)
 		p.b.WriteByte('-')
-		if s, ok := p.inline(it, path+"[]"); it.Kind == yamldoc.Map && len(it.Keys) > 0 && (!ok || !p.beside(it, it.Line) || utf8.RuneCountInString(s)+indent+2 > wide) {
+		s, ok := p.inline(it, path+"[]")
+		if it.Kind == yamldoc.Map && len(it.Keys) > 0 && (!ok || !p.beside(it, it.Line) || utf8.RuneCountInString(s)+indent+2 > wide) {
 			p.b.WriteByte(' ')
 			p.fields(it, indent+2, path+"[]", true)
+			continue
+		}
+		if it.Kind == yamldoc.List && len(it.Items) > 0 && (!ok || !p.beside(it, it.Line)) {
+			p.end(0)
+			p.list(it, indent+2, path+"[]")
 			continue
 		}
 		p.after(it, indent, indent+2, path+"[]", it.Line)
@@ -354,10 +357,10 @@ func odd(s string) bool {
 
 // bare reports whether doc, which holds s as it is, is read as holding the text s.
 func bare(doc, s string, block bool) bool {
-	if strings.ContainsAny(s, "\n\r\t\"\\") || strings.HasPrefix(s, "<") {
+	if strings.ContainsAny(s, "\"\\") || !printable(s) || strings.HasPrefix(s, "<") {
 		return false
 	}
-	n := yamldoc.Parse(doc, 0, strings.Split(doc, "\n"), func(yamldoc.Problem) {})
+	n := read(doc)
 	if n == nil || n.Kind != yamldoc.Map || len(n.Keys) != 1 || n.Keys[0].Name != "k" {
 		return false
 	}
