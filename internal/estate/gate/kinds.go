@@ -1,8 +1,12 @@
-// Package gate holds how the body decides what is bought, built, changed and
-// retired: intake requests, the gates they pass, the boards that decide.
 package gate
 
-import "github.com/reeve-civic/reeve/internal/kernel/def"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+)
 
 // RequestSpec is what is declared of an intake request.
 type RequestSpec struct {
@@ -76,10 +80,54 @@ type Member struct {
 	Rate   int64  `json:"rate,omitempty" def:"min=0" doc:"What an hour of the role costs, in whole units of the body's currency."`
 }
 
-// Kinds describes IntakeRequest and Board to the loader.
+// TriageSpec is a rule of triage: when a request must not be waved through.
+type TriageSpec struct {
+	When   string `json:"when" def:"required,cel" doc:"CEL over answers and kind that is true of the requests meant. What nobody answered counts as if it were true."`
+	Review string `json:"review" def:"required,enum=full|streamlined" doc:"The least review that such a request gets."`
+	Reason string `json:"reason" def:"required" doc:"Why, in a plain sentence for whoever asks."`
+}
+
+// Kinds describes IntakeRequest, Board and TriageRule to the loader.
 func Kinds() []def.Kind {
 	return []def.Kind{
-		{Name: "IntakeRequest", Doc: "A wish to buy, build, change, try or retire something, and where it stands.", Spec: new(RequestSpec)},
-		{Name: "Board", Doc: "A governance board: what it decides, when it meets, what its time costs.", Spec: new(BoardSpec)},
+		{Name: "IntakeRequest", Doc: "A wish to buy, build, change, try or retire something, and where it stands.", Spec: new(RequestSpec), Check: checkRequest},
+		{Name: "Board", Doc: "A governance board: what it decides, when it meets, what its time costs.", Spec: new(BoardSpec), Check: checkBoard},
+		{Name: "TriageRule", Doc: "When a request needs more than a light review. Where none is declared, Reeve's own rules hold.", Spec: new(TriageSpec), Check: checkTriage},
 	}
+}
+
+func checkRequest(c *def.Checker, o *def.Object) {
+	s := o.Spec.(*RequestSpec)
+	if p := s.Pilot; p != nil {
+		if s.Kind != "pilot" {
+			c.Problem("spec.pilot", "only a request of kind pilot has one: leave it out, or write kind: pilot")
+		}
+		if p.Starts != nil && p.Ends != nil {
+			if n := p.Ends.Sub(*p.Starts); n < 0 {
+				c.Problem("spec.pilot.ends", "the pilot ends on %s, before it starts on %s", p.Ends, p.Starts)
+			} else if n > MaxPilotDays {
+				c.Problem("spec.pilot.ends", "the pilot lasts %d days; a pilot ends within a year, so until %s", n, p.Starts.AddDays(MaxPilotDays))
+			}
+		}
+	}
+	if d := s.Decided; d != nil && s.Gate != nil && d.On.Before(s.Gate.Entered) {
+		c.Problem("spec.decided.on", "it was decided on %s, before it came to its gate on %s", d.On, s.Gate.Entered)
+	}
+}
+
+func checkBoard(c *def.Checker, o *def.Object) {
+	for i, d := range o.Spec.(*BoardSpec).Decides {
+		if gate, ok := strings.CutPrefix(d, "gate/"); !ok || !slices.Contains(Gates, gate) {
+			c.Problem(fmt.Sprintf("spec.decides[%d]", i), "%q is no gate: write gate/ and one of %s", d, strings.Join(Gates, ", "))
+		}
+	}
+}
+
+func checkTriage(c *def.Checker, o *def.Object) {
+	env, err := environment()
+	if err != nil {
+		c.Problem("spec.when", "%v", err)
+		return
+	}
+	c.Compile(env, "spec.when")
 }
