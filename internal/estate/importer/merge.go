@@ -270,6 +270,9 @@ func (m *merger) compare(d Definition, o *def.Object, by string) {
 		path := strings.Join(l.keys, ".")
 		here, is := at(o.Value(), l.keys)
 		f := Field{Path: path, Here: here, There: l.value, keys: l.keys}
+		if is && slices.Contains(d.Default, path) {
+			continue
+		}
 		said, known := before[path]
 		there := canon(l.value)
 		switch {

@@ -115,6 +115,9 @@ type Definition struct {
 	// Minor says that it is here because others name it: it adds to what is there
 	// and never changes it.
 	Minor bool
+	// Default are fields of which the file does not speak: they fill a gap, and
+	// never change what is there. Written as "spec.type".
+	Default []string
 }
 
 // Define proposes a definition with the spec of a kind, a pointer to a struct.

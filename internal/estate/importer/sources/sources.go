@@ -14,18 +14,27 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/importer"
+	"github.com/reeve-civic/reeve/internal/estate/importer/lists"
+	"github.com/reeve-civic/reeve/internal/estate/importer/published"
 )
 
 // Definitions are the sources whose files become definitions. The order is that in
 // which they are asked what a file is: from the surest to the most general.
 func Definitions() []importer.Source {
-	return []importer.Source{
-		importer.Systems,
-	}
+	return slices.Concat(published.Sources(), []importer.Source{importer.Systems})
 }
 
 // All are all sources, in the order in which they are asked what a file is.
-func All() []importer.Source { return Definitions() }
+func All() []importer.Source {
+	all := Definitions()
+	general := len(all) - 1 // a list of systems is what is left
+	var fill []importer.Source
+	for _, s := range lists.Sources() {
+		s.List = true
+		fill = append(fill, s)
+	}
+	return slices.Concat(all[:general], fill, all[general:])
+}
 
 // Find finds a source by its name.
 func Find(all []importer.Source, name string) (importer.Source, error) {
