@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/emersion/go-ical"
 
@@ -36,14 +37,19 @@ func (e Event) Title() string {
 	switch {
 	case e.What == NoticeDay:
 		return "Last day for notice: " + e.Contract.Name
-	case renews(e.Contract):
+	case e.renews():
 		return "Renews unless notice was given: " + e.Contract.Name
 	}
 	return "Ends: " + e.Contract.Name
 }
 
-func renews(k register.Contract) bool {
-	t := k.Spec.Term
+// renews reports whether the contract goes on after its term by itself, and
+// nobody has decided otherwise.
+func (e Event) renews() bool {
+	t := e.Contract.Spec.Term
+	if d := e.Contract.Spec.Decision; e.Decided && d.What != "renew" {
+		return false
+	}
 	return t != nil && (t.Renews != nil && *t.Renews || t.Renews == nil && t.NoticeDays != nil)
 }
 
@@ -122,9 +128,30 @@ func Calendar(body, host string, events []Event, at time.Time) ([]byte, error) {
 	if len(events) == 0 { // RFC 5545 wants a component
 		return empty(cal)
 	}
-	var b bytes.Buffer
-	err := ical.NewEncoder(&b).Encode(cal)
-	return b.Bytes(), err
+	return encode(cal)
+}
+
+// encode writes a calendar with its lines folded at 75 octets, as RFC 5545 asks
+// for and the encoder does not.
+func encode(cal *ical.Calendar) ([]byte, error) {
+	var b, out bytes.Buffer
+	if err := ical.NewEncoder(&b).Encode(cal); err != nil {
+		return nil, err
+	}
+	for line := range bytes.SplitSeq(bytes.TrimSuffix(b.Bytes(), []byte("\r\n")), []byte("\r\n")) {
+		for room := 75; len(line) > room; room = 74 {
+			at := room
+			for !utf8.RuneStart(line[at]) {
+				at--
+			}
+			out.Write(line[:at])
+			out.WriteString("\r\n ")
+			line = line[at:]
+		}
+		out.Write(line)
+		out.WriteString("\r\n")
+	}
+	return out.Bytes(), nil
 }
 
 // empty is a calendar with nothing in it but its time zone.
@@ -139,9 +166,7 @@ func empty(cal *ical.Calendar) ([]byte, error) {
 	}
 	zone.Children = append(zone.Children, standard)
 	cal.Children = append(cal.Children, zone)
-	var b bytes.Buffer
-	err := ical.NewEncoder(&b).Encode(cal)
-	return b.Bytes(), err
+	return encode(cal)
 }
 
 func describe(e Event) string {

@@ -388,7 +388,7 @@ func eventsTable(s *register.Snapshot, m monthOf) ui.TableOptions {
 	o := ui.TableOptions{Caption: monthText(m.Of), CaptionClasses: "govuk-table__caption--m", FirstCellIsHeader: true, Classes: "app-table--stack", Head: []ui.Cell{{Text: "Day"}, {Text: "What"}, {Text: "Contract"}, {Text: "Supplier"}, ui.Num("Cost a year"), {Text: "Decision"}}}
 	for _, e := range m.Events {
 		what := map[string]string{NoticeDay: "Last day for notice", EndDay: "Ends"}[e.What]
-		if e.What == EndDay && renews(e.Contract) {
+		if e.What == EndDay && e.renews() {
 			what = "Renews, unless notice was given"
 		}
 		decision := "None yet"
