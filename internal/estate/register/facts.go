@@ -15,6 +15,7 @@ func Fill(s *Snapshot) {
 		put("ours", s.Ours(x.Spec.Organisation))
 		put("inUse", x.Spec.InUse())
 		s.interfaceFacts(x, put)
+		s.flowCounts(id, put)
 		if class, ok := s.ClassOf(id); ok {
 			need := policy.Required(class)
 			put("dataClass", int64(class))
@@ -41,6 +42,8 @@ func Fill(s *Snapshot) {
 		}
 	}
 	s.contractFacts()
+	s.exchangeFacts()
+	s.waiverFacts()
 }
 
 func (s *Snapshot) interfaceFacts(x System, put func(string, any)) {

@@ -153,6 +153,7 @@ func (s *Snapshot) Judge(ctx context.Context, fill ...func(*Snapshot)) (err erro
 	for _, f := range fill {
 		f(s)
 	}
+	s.statedFacts()
 	s.Outcome, err = s.Pack.Judge(ctx, s.Tables, s.At)
 	return err
 }
