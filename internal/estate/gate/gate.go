@@ -270,6 +270,10 @@ func (k *Keeper) Create(tx *store.Tx, n New) (*Request, error) {
 	}
 	r.Kept, r.AskedBy, r.Asked, r.State, r.Entered = true, n.By, tx.Now, Open, tx.Now
 	r.Spec.Review, r.Reasons, r.Failing = n.Triage.Review, n.Triage.Reasons, n.Failing
+	if r.Spec.Review == Light && len(r.Failing) > 0 {
+		r.Spec.Review = Streamlined
+		r.Reasons = []Reason{{Rule: "standards", Review: Streamlined, Text: "It would not meet a standard that must be met, or nobody knows whether it would."}}
+	}
 	r.Spec.Gate = &Gate{At: Path(r.Spec.Kind, r.Spec.Review)[0], Entered: today}
 	if err := k.insert(tx, &r, num-1); err != nil {
 		return nil, err
@@ -281,7 +285,7 @@ func (k *Keeper) Create(tx *store.Tx, n New) (*Request, error) {
 	if err := k.step(tx, &r, Step{Actor: n.By, Verb: "asked", From: r.Gate(), To: r.Gate()}, codes...); err != nil {
 		return nil, err
 	}
-	if r.Spec.Review != Light || len(r.Failing) > 0 {
+	if r.Spec.Review != Light {
 		return &r, nil
 	}
 	why := "The risk is low: no rule of triage holds, every question that they ask was answered, and no standard is failed."

@@ -12,7 +12,7 @@ var kindNames = map[string]string{"buy": "Buy something", "build": "Build someth
 var reviewNames = map[string]string{gate.Light: "Light", gate.Streamlined: "Streamlined", gate.Full: "Full", "": "Not decided"}
 
 var reviewMeaning = map[string]string{
-	gate.Light:       "Approved at once, unless it fails a standard.",
+	gate.Light:       "Approved at once. It would be a streamlined one if it failed a standard.",
 	gate.Streamlined: "Looked at against our standards, then decided.",
 	gate.Full:        "Looked at in discovery, design and against our standards, each by a board.",
 }
