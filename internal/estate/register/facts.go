@@ -83,8 +83,13 @@ func (s *Snapshot) ClassOf(system string) (class reeve.Class, known bool) {
 // capabilityFacts tells whether a system does again what a shared one was chosen
 // for. Where no platform was chosen for a building block, that is not known.
 func (s *Snapshot) capabilityFacts(system string, put func(string, any)) {
-	generic, again, open, peers := 0, 0, 0, 0
+	generic, again, open, peers, plural := 0, 0, 0, 0, true
+	var platforms []any
 	for _, c := range s.CapabilitiesOf(system) {
+		plural = plural && c.Spec.Plural
+		if platform, chosen := s.Platforms[c.ID]; chosen {
+			platforms = append(platforms, platform)
+		}
 		if c.Spec.Generic {
 			generic++
 			switch platform, chosen := s.Platforms[c.ID]; {
@@ -99,7 +104,12 @@ func (s *Snapshot) capabilityFacts(system string, put func(string, any)) {
 		}
 	}
 	put("genericCapabilities", int64(generic))
+	put("ownsGenericCapability", generic > 0)
+	put("capabilityPlural", plural)
 	put("peersInCapability", int64(peers))
+	if open == 0 || again == 0 && len(platforms) > 0 {
+		put("platformIds", platforms)
+	}
 	if again > 0 || open == 0 {
 		put("sharedCapabilitiesDuplicated", int64(again))
 	}

@@ -78,7 +78,8 @@ func compile(s, about *def.Set) (*Pack, []def.Problem) {
 	var problems []def.Problem
 	waivers := map[string][]*Waiver{}
 	for _, w := range def.All[WaiverSpec](about) {
-		waivers[about.Present("Standard", w.Spec.Standard)] = append(waivers[w.Spec.Standard], &w)
+		id := about.Present("Standard", w.Spec.Standard)
+		waivers[id] = append(waivers[id], &w)
 	}
 	environments := map[string]*rules.Env{}
 	for _, o := range def.All[Spec](s) {
