@@ -1,0 +1,178 @@
+package atlas
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/kernel/web"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+// Desk is the map's pages.
+type Desk struct {
+	register.Desk
+	index register.Kept[*register.Snapshot, *Index]
+}
+
+// Mount mounts them on m.
+func (d *Desk) Mount(m *web.Mux) {
+	m.Handle("GET /staff/estate/map", register.Read, d.page)
+	m.Handle("GET /staff/estate/map.svg", register.Read, d.drawing)
+}
+
+// load is the index and the query of a request. A place by an id that it had
+// before is looked at by the one it has now.
+func (d *Desk) load(r *http.Request) (*Index, Query, error) {
+	s, err := d.Snapshot(r)
+	if err != nil {
+		return nil, Query{}, err
+	}
+	x := d.index.Get(s, func() *Index { return NewIndex(s) })
+	q := ParseQuery(r.URL.Query())
+	q.At = x.present(q.At)
+	return x, q, nil
+}
+
+func (d *Desk) page(w http.ResponseWriter, r *http.Request) error {
+	x, q, err := d.load(r)
+	if err != nil {
+		return err
+	}
+	v, err := x.View(q)
+	if err != nil {
+		return err
+	}
+	p := page{Index: x, View: v}
+	if q.Show != "" {
+		p.Impact = x.Impact(q.At, q.Show == "stops")
+		p.Drawing = p.Impact.Draw(q, true)
+	} else {
+		p.Drawing = v.Draw(true)
+	}
+	title := "Map"
+	if q.At.Kind != "" {
+		title = v.Title + ": map"
+	}
+	return d.Render(w, r, x.Snapshot, web.Page{Title: title, Wide: true, Crumbs: x.crumbs(q)}, mapPage(p))
+}
+
+// drawing is the map as a file.
+func (d *Desk) drawing(w http.ResponseWriter, r *http.Request) error {
+	x, q, err := d.load(r)
+	if err != nil {
+		return err
+	}
+	v, err := x.View(q)
+	if err != nil {
+		return err
+	}
+	text := ""
+	if q.Show != "" {
+		text = x.Impact(q.At, q.Show == "stops").Draw(q, false)
+	} else {
+		text = v.Draw(false)
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="map-%s.svg"`, fileName(x.Name(q.At))))
+	_, err = w.Write([]byte(text))
+	return err
+}
+
+// fileName is a name as part of the name of a file.
+func fileName(s string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(s)), "-")
+}
+
+// crumbs lead back to what holds the place.
+func (x *Index) crumbs(q Query) []ui.Link {
+	out := []ui.Link{{Text: register.Crumb.Text, Href: register.Href(x.Snapshot, register.Crumb.Href)}}
+	if q.At.Kind == "" {
+		return out
+	}
+	link := func(p Place) {
+		out = append(out, ui.Link{Text: x.Name(p), Href: Query{At: p, On: q.On}.Href()})
+	}
+	out = append(out, ui.Link{Text: "Map", Href: Query{On: q.On}.Href()})
+	system := func(id string) {
+		if home := x.home[id]; home != "" {
+			if b := x.branch[home]; b != home {
+				link(Place{AtCapability, b})
+			}
+			link(Place{AtCapability, home})
+		}
+	}
+	switch q.At.Kind {
+	case AtCapability:
+		if b := x.branch[q.At.ID]; b != q.At.ID && b != "" {
+			link(Place{AtCapability, b})
+		}
+	case AtSystem:
+		system(q.At.ID)
+	case AtInterface:
+		if i, ok := x.iface[q.At.ID]; ok {
+			system(x.Snapshot.Interfaces[i].System)
+			link(Place{AtSystem, x.Snapshot.Interfaces[i].System})
+		}
+	case AtFlow:
+		if f, ok := x.flow(q.At.ID); ok {
+			link(Place{AtSystem, f.From})
+		}
+	}
+	return out
+}
+
+// boxHref is where a box leads: to what it stands for, closer.
+func (v *View) boxHref(b Box) string {
+	switch {
+	case b.Kind == atMore || b.Kind == atSender:
+		return "#table"
+	case b.ID == "":
+		return "/staff/estate/systems?" + url.Values{b.Kind: {"unknown"}}.Encode()
+	case b.Kind == AtService:
+		return "/staff/services/" + url.PathEscape(b.ID)
+	case b.Place == v.At:
+		return ""
+	}
+	q := v.Query.at(b.Place)
+	q.Organisation, q.Capability, q.Text = "", "", ""
+	return q.Href()
+}
+
+// lineHref is where a line leads: to its flow, or to those between its ends.
+func (v *View) lineHref(l Line) string {
+	switch {
+	case l.Flow != nil && l.Flow.ID != "":
+		return Query{At: Place{AtFlow, l.Flow.ID}, On: v.On}.Href()
+	case l.State() == Undeclared && l.Total() == l.Undeclared:
+		return "#undeclared"
+	case l.From.Kind == atMore || l.To.Kind == atMore || l.From.ID == "" || l.To.ID == "" || l.From.Kind == atSender || l.To.Kind == atSender:
+		return "#table"
+	}
+	q := v.Query
+	q.At, q.With, q.Show = l.From, l.To, ""
+	if l.From.Kind == AtInterface {
+		q.At, q.With = l.To, Place{AtSystem, v.At.ID}
+	}
+	return q.Href()
+}
+
+// lineWords is a line in words.
+func lineWords(v *View, l Line) string {
+	return fmt.Sprintf("%s tells %s: %s. %s", v.name(l.From), v.name(l.To), l.what(3), l.Count.Words())
+}
+
+// name is the name of a box.
+func (v *View) name(p Place) string {
+	if i, ok := v.box[p]; ok && i < len(v.Boxes) {
+		return v.Boxes[i].Name
+	}
+	return p.ID
+}

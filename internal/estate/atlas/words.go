@@ -1,0 +1,176 @@
+package atlas
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file holds what the map says in words.
+
+func comma(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func count(n int, one string, many ...string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if len(many) > 0 {
+		return comma(n) + " " + many[0]
+	}
+	return comma(n) + " " + one + "s"
+}
+
+// Coverage says how much of what is declared Reeve can see, and what it saw.
+func (c Count) Coverage() string {
+	declared := c.Total() - c.Undeclared
+	if c.Total() == 0 {
+		return "No flow is declared or seen here."
+	}
+	carried := declared - c.Elsewhere
+	var parts []string
+	switch {
+	case declared == 0:
+	case carried == 0:
+		parts = append(parts, "None of "+count(declared, "flow")+" is carried by Reeve, so nobody can say from here whether they happen.")
+	case c.Unwatched == carried:
+		parts = append(parts, fmt.Sprintf("%s of %s carried by Reeve. What was observed on that day is not kept.", comma(carried), count(declared, "flow is", "flows are")))
+	default:
+		text := fmt.Sprintf("%s of %s carried by Reeve: %s seen", comma(carried), count(declared, "flow is", "flows are"), count(c.Seen, "was", "were"))
+		if c.Silent > 0 {
+			text += ", " + count(c.Silent, "is silent", "are silent")
+		}
+		parts = append(parts, text+".")
+	}
+	if c.Elsewhere > 0 && carried > 0 {
+		parts = append(parts, count(c.Elsewhere, "happens elsewhere and cannot be seen.", "happen elsewhere and cannot be seen."))
+	}
+	if c.Undeclared > 0 {
+		parts = append(parts, count(c.Undeclared, "more is seen that nobody declared.", "more are seen that nobody declared."))
+	}
+	return strings.Join(parts, " ")
+}
+
+// Words is a line's flows by state: "5 declared and seen, 2 declared, but silent".
+func (c Count) Words() string {
+	var parts []string
+	for _, s := range States {
+		if n := c.Of(s); n > 0 {
+			parts = append(parts, strings.ToLower(s.Words())+map[bool]string{true: ": " + comma(n)}[c.Total() > 1])
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	text := strings.Join(parts, "; ")
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// what are the record types of a line in words.
+func (l Line) what(most int) string {
+	if len(l.Records) <= most {
+		return strings.Join(l.Records, ", ")
+	}
+	return strings.Join(l.Records[:most], ", ") + fmt.Sprintf(" and %d more", len(l.Records)-most)
+}
+
+// label is what stands on a line of a drawing, short or at length.
+func (l Line) label(long bool) string {
+	state := map[State]string{Silent: "silent", Undeclared: "not declared", Elsewhere: "elsewhere"}[l.State()]
+	if l.Flow == nil {
+		n := comma(l.Total())
+		if odd := l.Of(l.State()); state != "" && odd < l.Total() {
+			state = comma(odd) + " " + state
+		}
+		if long {
+			n += " flows"
+		}
+		if state == "" {
+			return n
+		}
+		return n + ", " + state
+	}
+	if !long {
+		return state
+	}
+	text := l.what(1)
+	if len([]rune(text)) > 26 {
+		text = string([]rune(text)[:25]) + "…"
+	}
+	if state != "" {
+		text += ", " + state
+	}
+	return text
+}
+
+// flowWords is what was seen of a flow.
+func (f Flow) flowWords(now time.Time) string {
+	switch {
+	case f.State == Elsewhere && f.Via == "manual":
+		return "By hand"
+	case f.State == Elsewhere:
+		return "From system to system"
+	case f.State == Unwatched || f.Seen == nil:
+		return "Not known"
+	}
+	text := comma(int(f.Seen.Delivered)) + map[bool]string{true: " seen", false: " delivered"}[f.State == Undeclared]
+	if f.Seen.Waiting > 0 {
+		text += ", " + comma(int(f.Seen.Waiting)) + " waiting"
+	}
+	if f.Seen.Held > 0 {
+		text += ", " + comma(int(f.Seen.Held)) + " held"
+	}
+	if f.Seen.Last.IsZero() {
+		return text + ", none yet"
+	}
+	return text + ", last " + ago(now, f.Seen.Last)
+}
+
+func styleWord(s string) string {
+	switch s {
+	case "api":
+		return "API"
+	case "db":
+		return "Database"
+	case "ui-scrape":
+		return "Screens"
+	case "manual":
+		return "By hand"
+	case "":
+		return "Not known"
+	case "event":
+		return "Events"
+	case "file":
+		return "Files"
+	case "internal":
+		return "Inside Reeve"
+	}
+	return s
+}
+
+// word puts a value of a definition into words.
+func word(v string) string {
+	switch v {
+	case "saas":
+		return "Software as a service"
+	case "paas":
+		return "Platform as a service"
+	case "public-cloud":
+		return "Public cloud"
+	case "private-cloud":
+		return "Private cloud"
+	case "on-premise":
+		return "Our own premises"
+	case "unknown", "":
+		return "Not known"
+	case "in-use":
+		return "In use"
+	}
+	return strings.ToUpper(v[:1]) + v[1:]
+}
