@@ -381,3 +381,6 @@ func newSet(reg *Registry, objects []*Object, files map[string][]byte) *Set {
 	}
 	return s
 }
+
+// Source is the document as it is written in its file.
+func (o *Object) Source() string { return o.doc.Source() }
