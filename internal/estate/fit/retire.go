@@ -155,3 +155,6 @@ func (r *Report) candidates() {
 		return cmp.Or(cmp.Compare(b.Retiring.Yearly.Known, a.Retiring.Yearly.Known), cmp.Compare(a.Breaks(), b.Breaks()), strings.Compare(a.Name, b.Name))
 	})
 }
+
+// When says from when on a contract could be saved, in words.
+func (r *Report) When(k register.Contract) string { return r.saving(k).When }
