@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -276,4 +277,13 @@ func show(v any) string {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return fmt.Sprint(v)
+}
+
+// Waivers are the waivers of the standard, also those that have ended, by subject
+// and then the latest end first.
+func (s *Standard) Waivers() (out []*Waiver) {
+	for _, id := range slices.Sorted(maps.Keys(s.waivers)) {
+		out = append(out, s.waivers[id]...)
+	}
+	return out
 }

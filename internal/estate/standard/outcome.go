@@ -3,6 +3,7 @@ package standard
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -266,6 +267,9 @@ func (s *Standing) Finding(i int) (Finding, bool) {
 	switch f.Result {
 	case Pass:
 		f.Reason = "The standard is met."
+		if s.table.Stated() > 0 { // what only people say is told, also where it is fine
+			f.Evidence = slices.DeleteFunc(s.evidence(i), func(e Evidence) bool { return e.Source == "" })
+		}
 	case Unknown:
 		_, v := s.evaluateAt(context.Background(), i, today)
 		f.Reason, f.Missing = v.reason, v.missing
