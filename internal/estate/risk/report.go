@@ -1,0 +1,388 @@
+package risk
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/reeve-civic/reeve/internal/estate/importer/lists"
+	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+)
+
+// Place is where a product is.
+type Place struct{ Kind, ID, Name string }
+
+// Installed is a product in a version, with everything that it is on.
+type Installed struct {
+	Vendor, Name, Version string // as lists write them
+	Identity              Identity
+	Release               Release
+	Known                 bool // the cycle is known
+	Threats               []Threat
+	Places                []Place
+	Systems               []string // ids of the systems that rely on those places
+}
+
+// Open are the threats that are open.
+func (i *Installed) Open() (n int) {
+	for _, t := range i.Threats {
+		if t.Closed == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Past are the open threats that are due before today.
+func (i *Installed) Past(today def.Date) (n int) {
+	for _, t := range i.Threats {
+		if t.Closed == "" && t.Due.Before(today) {
+			n++
+		}
+	}
+	return n
+}
+
+// Days until the end of support, negative when past; known is false where no day
+// is given.
+func (i *Installed) Days(today def.Date) (days int, known bool) {
+	if !i.Known || i.Release.End.IsZero() {
+		if i.Known && i.Release.Ended != nil && *i.Release.Ended {
+			return -1, true // it has ended, on a day that the list does not give
+		}
+		return 0, false
+	}
+	return i.Release.End.Sub(today), true
+}
+
+// Report is the risk of everything that the body has.
+type Report struct {
+	*register.Snapshot
+	Installed []*Installed // by name and version
+	Joined    int          // of the names of products that are installed
+	Names     int
+	KEV, EOL  bool // the lists were imported
+	cat       *catalogue
+	component map[string][]*Installed // by id; the first is the component's own product
+	asset     map[string][]*Installed
+}
+
+// New works the report out.
+func New(s *register.Snapshot) *Report {
+	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, asset: map[string][]*Installed{}}, by: map[[5]string]*Installed{}, done: map[string]map[string]string{}}
+	r := b.r
+	r.KEV, r.EOL = !r.cat.kevAt.IsZero(), !r.cat.eolAt.IsZero()
+	for _, e := range s.Inventory.Evidence {
+		if cve, ok := strings.CutPrefix(e.Fact, factDone); ok {
+			key := e.Kind + "\x1f" + e.ID
+			if b.done[key] == nil {
+				b.done[key] = map[string]string{}
+			}
+			b.done[key][cve] = e.Value
+		}
+	}
+	for _, c := range s.Components {
+		p := c.Spec.Product
+		systems := append([]string{c.Spec.System}, c.Spec.UsedBy...)
+		place := Place{"Component", c.ID, c.Name}
+		if p.Name != "" || p.CPE != "" || p.EOL != "" {
+			b.add(place, "", cmp.Or(p.Name, p.EOL, p.CPE), p.Version, p.Cycle, lists.CPE(p.CPE), p.EOL, systems)
+		} else {
+			r.component[c.ID] = append(r.component[c.ID], &Installed{Name: c.Name}) // nobody has said what it is
+		}
+	}
+	components := map[string]register.Component{}
+	for _, c := range s.Components {
+		components[c.ID] = c
+	}
+	assets := make(map[string]int, len(s.Assets))
+	for i, a := range s.Assets {
+		assets[a.ID] = i
+		if a.OS != "" && a.State != "disposed" {
+			name := a.OS
+			if text := strings.TrimSpace(strings.TrimRight(strings.SplitN(a.OSVersion+" ", " ", 2)[0], "0123456789.")); text != "" {
+				name = beforeDigit(a.OSVersion) // Fleet: "Windows Server 2019 Standard"
+			}
+			b.add(Place{"Asset", a.ID, a.Name}, "", name, a.OSVersion, "", "", "", a.Systems)
+		}
+	}
+	for _, x := range s.Inventory.Software {
+		if c, ok := components[x.On]; ok {
+			b.add(Place{"Component", c.ID, c.Name}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", append([]string{c.Spec.System}, c.Spec.UsedBy...))
+		} else if i, ok := assets[x.On]; ok {
+			b.add(Place{"Asset", x.On, s.Assets[i].Name}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", s.Assets[i].Systems)
+		} else {
+			b.add(Place{"Asset", x.On, x.On}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", nil)
+		}
+	}
+	names := map[[2]string]bool{}
+	for _, i := range b.by {
+		r.Installed = append(r.Installed, i)
+		key := [2]string{Normal(i.Vendor), Normal(i.Name)}
+		if joined, seen := names[key]; !seen || !joined {
+			names[key] = i.Identity.Joined()
+		}
+	}
+	r.Names = len(names)
+	for _, joined := range names {
+		r.Joined += bool2(joined)
+	}
+	slices.SortFunc(r.Installed, func(a, b *Installed) int {
+		return cmp.Or(cmp.Compare(Normal(a.Name), Normal(b.Name)), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Vendor, b.Vendor), cmp.Compare(b.Open(), a.Open()))
+	})
+	return r
+}
+
+// factDone begins the evidence that a vulnerability was dealt with.
+const factDone = "dealtWith:"
+
+func beforeDigit(s string) string {
+	if i := strings.IndexAny(s, "0123456789"); i > 0 {
+		return strings.TrimSpace(s[:i])
+	}
+	return s
+}
+
+type builder struct {
+	r    *Report
+	by   map[[5]string]*Installed
+	done map[string]map[string]string // what was dealt with, by place
+}
+
+func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, systems []string) {
+	own := ""
+	if b.done[at.Kind+"\x1f"+at.ID] != nil {
+		own = at.ID // something was dealt with here and not elsewhere
+	}
+	key := [5]string{vendor, name, version, cycle + "\x1f" + cpe + "\x1f" + eol, own}
+	x := b.by[key]
+	if x == nil {
+		x = &Installed{Vendor: vendor, Name: name, Version: version, Identity: b.r.cat.identify(vendor, name, cpe, eol)}
+		x.Release, x.Known = b.r.cat.release(x.Identity.EOL, cycle, version)
+		if x.Identity.CPE != "" {
+			x.Threats = b.r.cat.threats(x.Identity, x.Release, x.Known, func(cve string) string { return b.done[at.Kind+"\x1f"+at.ID][cve] })
+		}
+		b.by[key] = x
+	}
+	if n := len(x.Places); n == 0 || x.Places[n-1] != at {
+		x.Places = append(x.Places, at)
+	}
+	for _, id := range systems {
+		if id = b.r.Set.Present("System", id); id != "" && !slices.Contains(x.Systems, id) {
+			x.Systems = append(x.Systems, id)
+		}
+	}
+	if at.Kind == "Component" {
+		b.r.component[at.ID] = append(b.r.component[at.ID], x)
+	} else {
+		b.r.asset[at.ID] = append(b.r.asset[at.ID], x)
+	}
+}
+
+// OfComponent is what a component is and is made of.
+func (r *Report) OfComponent(id string) []*Installed { return r.component[id] }
+
+// OfAsset is what runs on an asset.
+func (r *Report) OfAsset(id string) []*Installed { return r.asset[id] }
+
+// Fill writes the facts of components and systems.
+func Fill(s *register.Snapshot) {
+	r := New(s)
+	t := s.Tables.Of("Component")
+	for _, c := range s.Components {
+		i := t.Find(c.ID)
+		t.Set(i, "reusedBySystems", int64(1+len(c.Spec.UsedBy)))
+		parts := r.component[c.ID]
+		if len(parts) == 0 {
+			continue
+		}
+		if own := parts[0]; r.KEV && (own.Identity.CPE != "" || own.Identity.None) {
+			past := 0
+			for _, p := range parts {
+				past += p.Past(s.Today)
+			}
+			t.Set(i, "kevOpenPastDue", int64(past))
+		}
+		if days, ok := parts[0].Days(s.Today); ok {
+			t.Set(i, "daysToEol", int64(days))
+		}
+	}
+	t = s.Tables.Of("System")
+	for _, x := range s.Systems {
+		if before, known := r.endsBefore(x); known {
+			t.Set(t.Find(x.ID), "earliestComponentEolBeforeEnd", before)
+		}
+	}
+}
+
+// endsBefore tells whether a component of a system is out of support before the
+// system ends. It is known to be so as soon as one is, and known not to be when
+// the ends of all are.
+func (r *Report) endsBefore(x register.System) (before, known bool) {
+	l := x.Spec.Lifecycle
+	all := r.ComponentsOf(x.ID)
+	if l == nil || l.End == nil || len(all) == 0 {
+		return false, false
+	}
+	known = true
+	for _, c := range all {
+		days, ok := 0, false
+		if parts := r.component[c.ID]; len(parts) > 0 {
+			days, ok = parts[0].Days(r.Today)
+		}
+		if !ok {
+			known = false
+		} else if r.Today.AddDays(days).Before(*l.End) {
+			return true, true
+		}
+	}
+	return false, known
+}
+
+// Suggestion is a product that a name may mean.
+type Suggestion struct {
+	CPE, EOL string
+	Score    float64
+}
+
+// Name is a name that lists give to a product.
+type Name struct {
+	Vendor, Name string
+	Versions     []string
+	Places       int
+	Identity     Identity
+	Suggestions  []Suggestion
+}
+
+// Curate lists the names that are installed, those without a product first, the
+// commonest first.
+func (r *Report) Curate() []*Name {
+	by := map[[2]string]*Name{}
+	var all []*Name
+	for _, i := range r.Installed {
+		if i.Identity.How == "declared" {
+			continue
+		}
+		key := [2]string{Normal(i.Vendor), Normal(i.Name)}
+		n := by[key]
+		if n == nil {
+			n = &Name{Vendor: i.Vendor, Name: i.Name, Identity: i.Identity}
+			by[key] = n
+			all = append(all, n)
+		}
+		n.Places += len(i.Places)
+		if i.Version != "" && len(n.Versions) < 3 && !slices.Contains(n.Versions, i.Version) {
+			n.Versions = append(n.Versions, i.Version)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Name) int {
+		return cmp.Or(cmp.Compare(bool2(a.Identity.Joined()), bool2(b.Identity.Joined())), cmp.Compare(b.Places, a.Places))
+	})
+	return all
+}
+
+// Suggest ranks what a name may mean, by the words that it shares with the names
+// of published products.
+func (r *Report) Suggest(n *Name) (out []Suggestion) {
+	words := tokens(n.Vendor + " " + n.Name)
+	best := map[string]Suggestion{}
+	offer := func(cpe, eol, text string) {
+		if v := shared(words, tokens(text)); v >= 0.3 {
+			key := cmp.Or(eol, cpe)
+			if was := best[key]; v > was.Score {
+				best[key] = Suggestion{cpe, eol, v}
+			}
+		}
+	}
+	for product := range r.cat.cycles {
+		offer(r.cat.cpeOf[product], product, product)
+	}
+	for _, i := range r.Inventory.Identities {
+		if i.EOL != "" || i.CPE != "" {
+			offer(i.CPE, i.EOL, i.Vendor+" "+i.Name)
+		}
+	}
+	for cpe := range r.cat.kev {
+		offer(cpe, r.cat.eolOf[cpe], strings.NewReplacer(":", " ", "_", " ").Replace(cpe))
+	}
+	for _, s := range best {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Suggestion) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.EOL, b.EOL), cmp.Compare(a.CPE, b.CPE))
+	})
+	return out[:min(len(out), 3)]
+}
+
+func tokens(s string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.FieldsFunc(Normal(strings.NewReplacer("-", " ", "_", " ").Replace(s)), func(r rune) bool { return r == ' ' }) {
+		out[w] = true
+	}
+	return out
+}
+
+// Entry is how the list of exploited vulnerabilities calls a product that may be
+// one that the body has.
+type Entry struct {
+	Vendor, Product string
+	Count           int
+	Suggestions     []Suggestion
+}
+
+// Entries are the names of the list of exploited vulnerabilities that mean no
+// product of the body's as they stand, and share words with one.
+func (r *Report) Entries() (out []Entry) {
+	have := map[string]string{} // words of what is installed, by CPE
+	for _, i := range r.Installed {
+		if i.Identity.CPE != "" {
+			have[i.Identity.CPE] = i.Vendor + " " + i.Name + " " + strings.NewReplacer(":", " ", "_", " ").Replace(i.Identity.CPE)
+		}
+	}
+	at := map[[2]string]int{}
+	for _, v := range r.Inventory.Vulnerabilities {
+		key := [2]string{v.Vendor, v.Product}
+		if i, ok := at[key]; ok {
+			if i >= 0 {
+				out[i].Count++
+			}
+			continue
+		}
+		at[key] = -1
+		if said := r.cat.look(v.Vendor, v.Product); have[r.cat.cpeOfEntry(v)] != "" || said.By != "" {
+			continue
+		}
+		e := Entry{Vendor: v.Vendor, Product: v.Product, Count: 1}
+		words := tokens(v.Vendor + " " + v.Product)
+		for cpe, text := range have {
+			if n := shared(words, tokens(text)); n >= 0.4 {
+				e.Suggestions = append(e.Suggestions, Suggestion{CPE: cpe, Score: n})
+			}
+		}
+		if len(e.Suggestions) > 0 {
+			slices.SortFunc(e.Suggestions, func(a, b Suggestion) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.CPE, b.CPE)) })
+			e.Suggestions = e.Suggestions[:min(len(e.Suggestions), 3)]
+			at[key] = len(out)
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(b.Suggestions[0].Score, a.Suggestions[0].Score), cmp.Compare(b.Count, a.Count))
+	})
+	return out
+}
+
+// shared is how much two sets of words have in common, 0 to 1.
+func shared(a, b map[string]bool) float64 {
+	both := 0
+	for w := range a {
+		if b[w] {
+			both++
+		}
+	}
+	if both == 0 {
+		return 0
+	}
+	return float64(both) / float64(len(a)+len(b)-both)
+}

@@ -1,0 +1,121 @@
+package risk
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/reeve-civic/reeve/internal/estate/component"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/policy"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+type componentSpec = component.Spec
+
+func ask(action string) policy.Request { return policy.Request{Action: action} }
+
+func (v view) stats() []ui.Stat {
+	open, past, ended := 0, 0, 0
+	for _, i := range v.Exposed {
+		open += i.Open()
+		past += i.Past(v.Today)
+	}
+	for _, i := range v.Ending {
+		if days, _ := i.Days(v.Today); days < 0 {
+			ended++
+		}
+	}
+	known := func(ok bool, n int) string {
+		if !ok {
+			return "Not known"
+		}
+		return fmt.Sprint(n)
+	}
+	out := []ui.Stat{
+		{Label: "past due", Value: known(v.KEV, past), Note: "exploited vulnerabilities, by product", Href: "#exploited"},
+		{Label: "open", Value: known(v.KEV, open), Note: "exploited vulnerabilities, by product", Href: "#exploited"},
+		{Label: "out of support", Value: known(v.EOL, ended), Note: "products in a version", Href: "#ending"},
+		{Label: "products recognised", Value: fmt.Sprintf("%d of %d", v.Joined, v.Names), Note: "the others are not known to be safe"},
+	}
+	if past > 0 {
+		out[0].Tone = ui.Bad
+	}
+	if ended > 0 {
+		out[2].Tone = ui.Bad
+	}
+	if v.MayCurate {
+		out[3].Href = productsPath
+	}
+	return out
+}
+
+func title(i *Installed) string {
+	return strings.TrimSpace(strings.TrimSpace(i.Vendor+" "+i.Name) + " " + i.Version)
+}
+
+func dateText(d def.Date) string {
+	return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year)
+}
+
+func daysText(days int) string {
+	switch {
+	case days == -1:
+		return "1 day ago"
+	case days < 0:
+		return fmt.Sprintf("%d days ago", -days)
+	case days == 0:
+		return "today"
+	case days == 1:
+		return "tomorrow"
+	}
+	return fmt.Sprintf("in %d days", days)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func (s Suggestion) text() string {
+	switch {
+	case s.EOL == "":
+		return s.CPE
+	case s.CPE == "":
+		return s.EOL
+	}
+	return s.EOL + " (" + s.CPE + ")"
+}
+
+func (i Identity) text() string {
+	switch {
+	case i.None:
+		return "No list knows it"
+	case !i.Joined():
+		return ""
+	}
+	return Suggestion{CPE: i.CPE, EOL: i.EOL}.text()
+}
+
+// choices are what a name can be said to mean.
+func choices(id string, suggestions []Suggestion) (items []ui.ChoiceItem) {
+	for n, s := range suggestions {
+		items = append(items, ui.ChoiceItem{Value: s.CPE + "|" + s.EOL, Text: s.text(), ID: fmt.Sprintf("%s-%d", id, n)})
+	}
+	return append(items,
+		ui.ChoiceItem{Value: "other", Text: "Another product", ID: id + "-other", Conditional: otherProduct(id)},
+		ui.ChoiceItem{Value: "none", Text: "No list knows it", ID: id + "-none"})
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func systemName(v view) string {
+	x, _ := v.Report.Snapshot.System(v.System)
+	return x.Name
+}
