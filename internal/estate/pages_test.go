@@ -18,6 +18,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/portfolio"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/standing"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
@@ -40,8 +41,9 @@ func site(t testing.TB, fsys fstest.MapFS) (*httptest.Server, *web.Mux) {
 		c, err := r.Cookie("who")
 		return reeve.Actor{ID: "staff/3", Kind: reeve.Staff, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}, err == nil && c.Value == "architect", nil
 	})
-	desk := &portfolio.Desk{Desk: register.Desk{Mux: mux, At: func(context.Context, def.Date) (*register.Snapshot, error) { return at, nil }}}
-	desk.Mount(mux)
+	desk := register.Desk{Mux: mux, At: func(context.Context, def.Date) (*register.Snapshot, error) { return at, nil }}
+	(&portfolio.Desk{Desk: desk}).Mount(mux)
+	(&standing.Desk{Desk: desk}).Mount(mux)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s, mux

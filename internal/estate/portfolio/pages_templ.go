@@ -338,7 +338,7 @@ func standardsTable(r *Report) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Number(t.Fail, filter{Standard: t.ID, Result: standard.Fail}.href()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = words.Number(t.Fail, resultHref(t, standard.Fail)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -346,7 +346,7 @@ func standardsTable(r *Report) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Number(t.Unknown, filter{Standard: t.ID, Result: standard.Unknown}.href()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = words.Number(t.Unknown, resultHref(t, standard.Unknown)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -354,7 +354,7 @@ func standardsTable(r *Report) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Number(t.Waived, filter{Standard: t.ID, Result: standard.Waived}.href()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = words.Number(t.Waived, resultHref(t, standard.Waived)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -381,7 +381,7 @@ func standardsTable(r *Report) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Number(t.Pass, filter{Standard: t.ID, Result: standard.Pass}.href()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = words.Number(t.Pass, resultHref(t, standard.Pass)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -77,29 +76,6 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 		text("Restore last tried", restore),
 		ui.RowHTML("Costs a year", yearlyCell(row)),
 	)
-}
-
-func standardRows(t *standard.Standing) []ui.SummaryRow {
-	about := map[string]string{"System": "Systems", "SupplierContract": "Supplier contracts"}[t.Spec.Applies.Kind]
-	rows := []ui.SummaryRow{
-		ui.Row("How much it matters", severityText(t.Spec.Severity)),
-		ui.Row("When it is not met", t.Spec.Failing),
-		ui.Row("What to do", t.Spec.Fix),
-		ui.Row("Is about", about),
-	}
-	if t.Spec.Applies.Where != "" {
-		rows = append(rows, ui.RowHTML("Of these, those where", ruleCode(t.Spec.Applies.Where)))
-	}
-	rows = append(rows, ui.RowHTML("Rule", ruleCode(t.Spec.Rule)))
-	waiver := "Not possible"
-	if t.Spec.MaxWaiver != nil {
-		waiver = "At most " + words.Count(int(t.Spec.MaxWaiver.D().Hours()/24), "day", "days")
-	}
-	rows = append(rows, ui.Row("Waiver", waiver))
-	if len(t.Spec.Source) > 0 {
-		rows = append(rows, ui.Row("Asked for by", sources(t.Spec.Source)))
-	}
-	return rows
 }
 
 func capabilityRows(r *Report, c Capability) []ui.SummaryRow {

@@ -274,3 +274,12 @@ func evidenceText(f standard.Finding) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// resultHref leads to what a standard gives a result: to the list of systems, or to
+// the standard's own page where it is about something else.
+func resultHref(t standard.Standing, result standard.Result) string {
+	if t.Spec.Applies.Kind != "System" {
+		return words.StandardHref(t.ID) + "?result=" + string(result)
+	}
+	return filter{Standard: t.ID, Result: result}.href()
+}

@@ -26,7 +26,6 @@ func (d *Desk) Mount(m *web.Mux) {
 	m.Handle("GET /staff/estate", Action, d.overview)
 	m.Handle("GET /staff/estate/systems", Action, d.systems)
 	m.Handle("GET /staff/estate/systems/{id}", Action, d.system)
-	m.Handle("GET /staff/estate/standards/{id}", Action, d.standard)
 	m.Handle("GET /staff/estate/capabilities", Action, d.capabilities)
 	m.Handle("GET /staff/estate/capabilities/{id}", Action, d.capability)
 }
@@ -80,17 +79,6 @@ func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
 		return reeve.E(reeve.NotFound, "estate.system", "there is no system %q", r.PathValue("id"))
 	}
 	return d.render(w, r, rep, row.Name, systemPage(rep, row), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
-}
-
-func (d *Desk) standard(w http.ResponseWriter, r *http.Request) error {
-	rep, err := d.report(r)
-	if err != nil {
-		return err
-	}
-	if t, ok := rep.Outcome.Standing(r.PathValue("id")); ok {
-		return d.render(w, r, rep, t.Name, standardPage(rep, t), estateCrumb)
-	}
-	return reeve.E(reeve.NotFound, "estate.standard", "there is no standard %q", r.PathValue("id"))
 }
 
 func (d *Desk) capabilities(w http.ResponseWriter, r *http.Request) error {
