@@ -122,7 +122,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 func TestWhatThePagesSay(t *testing.T) {
 	s, _ := site(t, imported(t))
 	for path, want := range map[string][]string{
-		"":                           {"£3,850,392.81", "Matched to a contract", "Yarrow Office", "Not known: no contract was found for it"},
+		"":                           {"£3,850,393", "Matched to a contract", "Yarrow Office", "Not known: no contract was found for it"},
 		"?year=2025-26":              {"1 April 2025 to 31 March 2026"},
 		"?year=2026-27":              {"The ledger does not reach further"},
 		"/unmatched":                 {"KESTREL IT SUPPLY LTD", "No supplier of that name is declared", "4 of its contracts fit"},

@@ -351,7 +351,7 @@ func Committed(k register.Contract, p Period) (m Money, ok bool) {
 	if to.Before(from) {
 		return 0, true
 	}
-	return Money(math.Round(float64(minor) * float64(to.Sub(from)+1) / 365.25)), true
+	return Money(math.Round(float64(minor) * float64(to.Sub(from)+1) / float64(p.From.Add(1, 0, 0).Sub(p.From)))), true
 }
 
 // Group is the lines of one supplier that have no contract.

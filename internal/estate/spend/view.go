@@ -3,6 +3,7 @@ package spend
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,28 +48,33 @@ func contractHref(id string) string { return home + "/contracts/" + url.PathEsca
 func lineHref(id string) string { return home + "/lines/" + url.PathEscape(id) }
 
 func stats(r *Report) []ui.Stat {
-	band, note := "Not known", ""
+	index, note := "Not known", ""
 	if r.HHI.Known {
-		band, note = r.HHI.Band, fmt.Sprintf("HHI %s of 10,000", chart.Number(float64(r.HHI.HHI)))
+		index, note = chart.Number(float64(r.HHI.HHI)), r.HHI.Band+", of 10,000"
 	}
-	matched := ui.Stat{Label: "Matched to a contract", Value: percent(r.MatchedPart()), Note: r.Unmatched.String() + " has none, " + r.Unclear.String() + " is unclear", Href: r.within(home + "/unmatched")}
+	matched := ui.Stat{Label: "Matched to a contract", Value: percent(r.MatchedPart()), Note: whole(r.Unmatched) + " has none, " + whole(r.Unclear) + " is unclear", Href: r.within(home + "/unmatched")}
 	if r.MatchedPart() < 0.9 {
 		matched.Tone = ui.Waiting
 	}
 	return []ui.Stat{
-		{Label: "Total", Value: r.Total.String(), Note: count(len(r.Lines), "line", "lines") + ", credits of " + r.Credits.String() + " taken off"},
-		{Label: "Operating", Value: r.Operating.String(), Note: typeNote(r)},
-		{Label: "Capital", Value: r.Capital.String(), Note: typeNote(r)},
+		{Label: "Total", Value: whole(r.Total), Note: count(len(r.Lines), "line", "lines") + ", credits of " + whole(-r.Credits) + " taken off"},
+		{Label: "Operating", Value: whole(r.Operating), Note: typeNote(r)},
+		{Label: "Capital", Value: whole(r.Capital), Note: typeNote(r)},
 		matched,
-		{Label: "Suppliers", Value: band, Note: note, Href: r.within(home + "/suppliers")},
+		{Label: "Concentration (HHI)", Value: index, Note: note, Href: r.within(home + "/suppliers")},
 	}
+}
+
+// whole is an amount to the pound, for figures at the top of a page.
+func whole(m Money) string {
+	return Money(math.Round(float64(m)/100) * 100).String()
 }
 
 func typeNote(r *Report) string {
 	if r.NoType == 0 {
 		return "as the ledger says"
 	}
-	return r.NoType.String() + " is not said to be either"
+	return whole(r.NoType) + " is not said to be either"
 }
 
 func pounds(v float64) string {
