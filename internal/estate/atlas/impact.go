@@ -74,6 +74,9 @@ func (x *Index) Impact(of Place, stops bool) *Impact {
 			if _, had := seen[st.to]; had {
 				continue
 			}
+			if here.Effect == Lacking && st.effect == Weaker {
+				continue // another does it as well as ever
+			}
 			r := &Reached{Place: st.to, Name: x.Name(st.to), Distance: here.Distance + 1, Effect: st.effect, Why: st.why, Path: append(slices.Clone(here.Path), st.to)}
 			if here.Effect == Lacking && st.effect == Stops && !stops {
 				r.Effect = Lacking // what only lacks something does not stop others
@@ -257,7 +260,7 @@ func (m *Impact) Draw(q Query, linked bool) string {
 
 const (
 	mostSteps    = 5  // columns of a drawing of what depends on something
-	mostInColumn = 14 // boxes in each
+	mostInColumn = 12 // boxes in each
 )
 
 func effectWord(e Effect) string {

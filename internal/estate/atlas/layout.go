@@ -26,6 +26,7 @@ type chart struct {
 	heads  []string
 	width  []float64 // of each column
 	left   []float64 // of each column
+	lines  []Line    // as drawn
 	routes []route
 	alone  []int // boxes that no line touches
 	w, h   float64
@@ -49,7 +50,7 @@ func columns(v *View) (cols [][]int, heads []string, alone []int) {
 	var left, middle, right []int
 	for i, b := range v.Boxes {
 		switch {
-		case b.sends+b.takes == 0 && !(b.Focus && (v.At.Kind == AtSystem || v.At.Kind == AtInterface)):
+		case b.sends+b.takes == 0 && (len(v.Lines) > 0 || !b.Focus || v.At.Kind != AtSystem):
 			alone = append(alone, i)
 		case v.At.Kind == AtSystem || v.At.Kind == AtInterface:
 			switch {
@@ -96,15 +97,27 @@ func columns(v *View) (cols [][]int, heads []string, alone []int) {
 	if v.At.Kind == AtSystem || v.At.Kind == AtInterface {
 		add(middle, words[1], 100)
 	} else {
-		add(middle, words[1], 7)
+		add(middle, words[1], spread(len(middle)))
 	}
 	add(right, words[2], 16)
 	return cols, heads, alone
 }
 
-// arrange lays a map out. columnOf, if not nil, says in which column each box is.
+// spread is how many boxes that tell and are told stand in one column: few, for
+// lines between columns are clearer than lines within one.
+func spread(n int) int {
+	switch {
+	case n <= 2:
+		return 1
+	case n <= 8:
+		return (n + 1) / 2
+	}
+	return (n + 2) / 3
+}
+
+// arrange lays a map out.
 func arrange(v *View, cols [][]int, heads []string, alone []int, height func(int) float64, gap float64) *chart {
-	c := &chart{heads: heads, alone: alone}
+	c := &chart{heads: heads, alone: alone, lines: v.drawn()}
 	at := map[int]*spot{}
 	for n, ids := range cols {
 		var col []*spot
@@ -117,7 +130,7 @@ func arrange(v *View, cols [][]int, heads []string, alone []int, height func(int
 		c.width = append(c.width, boxWidth)
 		c.left = append(c.left, float64(n)*(boxWidth+gap))
 	}
-	for i, l := range v.Lines {
+	for i, l := range c.lines {
 		a, b := at[v.box[l.From]], at[v.box[l.To]]
 		if a == nil || b == nil || i >= mostLines {
 			v.Undrawn++
@@ -153,15 +166,45 @@ func arrange(v *View, cols [][]int, heads []string, alone []int, height func(int
 	return c
 }
 
+// drawn are the lines as they are drawn: where there are many, what goes both ways
+// between two is one line.
+func (v *View) drawn() []Line {
+	if len(v.Lines) <= fewLines && v.At.Kind != "" || v.plain {
+		return v.Lines
+	}
+	var out []Line
+	at := map[[2]Place]int{}
+	for _, l := range v.Lines {
+		if i, ok := at[[2]Place{l.To, l.From}]; ok {
+			l.Records = slices.Clone(l.Records)
+			out[i].join(l)
+			out[i].both = true
+			continue
+		}
+		at[[2]Place{l.From, l.To}] = len(out)
+		l.Records = slices.Clone(l.Records)
+		out = append(out, l)
+	}
+	return out
+}
+
 // stack puts the spots of each column below each other.
 func (c *chart) stack() {
 	for _, col := range c.cols {
 		y := 0.0
 		for _, s := range col {
 			s.y = y + s.h/2
-			y += s.h + rowGap
+			y += s.h + s.room()
 		}
 	}
+}
+
+// room is how far from a spot the next one stands.
+func (s *spot) room() float64 {
+	if s.box < 0 {
+		return 2
+	}
+	return rowGap
 }
 
 // sweep orders each column by the middle of what its spots are joined to.
@@ -180,7 +223,7 @@ func (c *chart) sweep(forward bool) {
 		y := 0.0
 		for _, s := range col {
 			s.y = y + s.h/2
-			y += s.h + rowGap
+			y += s.h + s.room()
 		}
 	}
 }
@@ -208,7 +251,7 @@ func settle(col []*spot) {
 		want[i] = s.middle()
 		y := want[i]
 		if i > 0 {
-			y = max(y, col[i-1].y+(col[i-1].h+s.h)/2+rowGap)
+			y = max(y, col[i-1].y+(col[i-1].h+s.h)/2+min(s.room(), col[i-1].room()))
 		}
 		s.y = y
 		shift += want[i] - y

@@ -274,7 +274,7 @@ func ways(p page) templ.Component {
 			templ_7745c5c3_Var11 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<ul class=\"app-links govuk-body\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<ul class=\"app-links govuk-body govuk-!-margin-bottom-4\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -609,7 +609,7 @@ func tables(p page) templ.Component {
 				}
 			}
 		}
-		if len(p.View.Loose) > 0 {
+		if len(p.View.Loose) > 0 && p.View.Flows == nil {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<h2 class=\"govuk-heading-m\" id=\"undeclared\">Seen, but not declared</h2><p class=\"govuk-body\">Somebody sends these, and no flow carries them on. Declare a flow, or ask why they come.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -236,7 +236,9 @@ func boxHead() []ui.Cell {
 
 func (p page) boxCaption() string {
 	switch {
-	case p.View.By == AtOrganisation || p.View.At.Kind == AtOrganisation:
+	case p.View.At.Kind != "":
+		return "Parts and neighbours"
+	case p.View.By == AtOrganisation:
 		return "Parts of the organisation"
 	}
 	return "Capabilities"

@@ -43,9 +43,12 @@ type svg struct {
 
 type labelBox struct{ x, y, w, h float64 }
 
+// fewLines is up to how many lines a drawing names what they carry.
+const fewLines = 24
+
 // gapOf is the room between columns: names of records need more.
 func (v *View) gapOf() float64 {
-	if len(v.Lines) <= 24 {
+	if len(v.Lines) <= fewLines {
 		return 210
 	}
 	return 120
@@ -165,7 +168,7 @@ func (c *chart) ports() map[int]port {
 
 // route draws a line with its label.
 func (s *svg) route(c *chart, r route, p port) {
-	l := s.v.Lines[r.line]
+	l := c.lines[r.line]
 	k := looks[l.State()]
 	width := k.width + min(2.5, math.Log10(float64(l.Total())))
 	a, b := r.spots[0], r.spots[len(r.spots)-1]
@@ -213,7 +216,7 @@ func (s *svg) route(c *chart, r route, p port) {
 		}
 		head *= float64(step)
 	}
-	href, words, text := s.v.lineHref(l), lineWords(s.v, l), l.label(len(s.v.Lines) <= 24)
+	href, words, text := s.v.lineHref(l), lineWords(s.v, l), l.label(len(c.lines) <= fewLines)
 	if s.v.plain {
 		href, words, text = "", s.v.name(l.To)+", "+l.what(1), l.what(1)
 	}
@@ -223,10 +226,23 @@ func (s *svg) route(c *chart, r route, p port) {
 		fmt.Fprintf(s, ` stroke-dasharray="%s"`, k.dash)
 	}
 	s.WriteString("/>")
-	tip := edgeOf(c, a, b)
-	fmt.Fprintf(s, `<path d="M%.0f %.1fl%.0f -5v10z" fill="%s"/>`, tip, p.to, -head*1.3, k.colour)
+	s.tip(edgeOf(c, a, b), p.to, head, k.colour)
+	if l.both {
+		back := edgeOf(c, b, a)
+		if a.col == b.col {
+			s.tip(back, p.from, head, k.colour)
+		} else {
+			s.tip(back, p.from, -head, k.colour)
+		}
+	}
 	s.label(text, lx, ly, l.State())
 	s.close(href)
+}
+
+// tip draws the head of a line that comes from the left, or with a negative head
+// from the right.
+func (s *svg) tip(x, y, head float64, colour string) {
+	fmt.Fprintf(s, `<path d="M%.0f %.1fl%.0f -5v10z" fill="%s"/>`, x, y, -head*1.3, colour)
 }
 
 // edgeOf is where a line from a touches b.
@@ -234,7 +250,7 @@ func edgeOf(c *chart, a, b *spot) float64 {
 	if b.col > a.col {
 		return c.left[b.col]
 	}
-	return c.left[b.col] + boxWidth
+	return c.left[b.col] + boxWidth // also within a column: such a line swings out to the right
 }
 
 // curve is a point of a Bézier curve, of one coordinate.
@@ -337,7 +353,7 @@ func (b Box) height() float64 {
 
 func (s *svg) open(class, href, words string) {
 	if s.linked && href != "" {
-		fmt.Fprintf(s, `<a class="%s" href="%s" aria-label="%s"><title>%s</title>`, class, html.EscapeString(href), html.EscapeString(words), html.EscapeString(words))
+		fmt.Fprintf(s, `<a class="%s" href="%s"><title>%s</title>`, class, html.EscapeString(href), html.EscapeString(words))
 		return
 	}
 	fmt.Fprintf(s, `<g class="%s"><title>%s</title>`, class, html.EscapeString(words))

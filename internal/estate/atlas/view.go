@@ -41,6 +41,8 @@ type Line struct {
 	Delivered int64
 	Last      time.Time
 	Flow      *Flow // where it is just one
+
+	both bool // of a drawing: it goes both ways
 }
 
 // View is a map made of a query, ready to be drawn and listed.

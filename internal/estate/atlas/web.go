@@ -151,7 +151,7 @@ func (v *View) lineHref(l Line) string {
 	switch {
 	case l.Flow != nil && l.Flow.ID != "":
 		return Query{At: Place{AtFlow, l.Flow.ID}, On: v.On}.Href()
-	case l.State() == Undeclared && l.Total() == l.Undeclared:
+	case l.State() == Undeclared && l.Total() == l.Undeclared && v.Flows == nil:
 		return "#undeclared"
 	case l.From.Kind == atMore || l.To.Kind == atMore || l.From.ID == "" || l.To.ID == "" || l.From.Kind == atSender || l.To.Kind == atSender:
 		return "#table"
@@ -166,7 +166,11 @@ func (v *View) lineHref(l Line) string {
 
 // lineWords is a line in words.
 func lineWords(v *View, l Line) string {
-	return fmt.Sprintf("%s tells %s: %s. %s", v.name(l.From), v.name(l.To), l.what(3), l.Count.Words())
+	tells := "%s tells %s: %s. %s"
+	if l.both {
+		tells = "%s and %s tell each other: %s. %s"
+	}
+	return fmt.Sprintf(tells, v.name(l.From), v.name(l.To), l.what(3), l.Count.Words())
 }
 
 // name is the name of a box.

@@ -91,6 +91,9 @@ func (l Line) label(long bool) string {
 		if long {
 			n += " flows"
 		}
+		if l.both && long {
+			n += " both ways"
+		}
 		if state == "" {
 			return n
 		}
