@@ -132,7 +132,19 @@ func Define(kind, id, name string, row int, spec any) Definition {
 	if err := d.Decode(&values); err != nil {
 		panic(fmt.Sprintf("importer: a spec of %s is not an object: %v", kind, err))
 	}
+	prune(values)
 	return Definition{Kind: kind, ID: id, Name: name, Row: row, Spec: values}
+}
+
+// prune drops groups of fields in which nothing is said.
+func prune(values map[string]any) {
+	for k, v := range values {
+		if m, ok := v.(map[string]any); ok {
+			if prune(m); len(m) == 0 {
+				delete(values, k)
+			}
+		}
+	}
 }
 
 // Label sets a label, and makes it something that the definition is known by.

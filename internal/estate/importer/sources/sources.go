@@ -14,20 +14,24 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/importer"
+	"github.com/reeve-civic/reeve/internal/estate/importer/archimate"
+	"github.com/reeve-civic/reeve/internal/estate/importer/backstage"
+	"github.com/reeve-civic/reeve/internal/estate/importer/contracts"
 	"github.com/reeve-civic/reeve/internal/estate/importer/lists"
+	"github.com/reeve-civic/reeve/internal/estate/importer/openapi"
 	"github.com/reeve-civic/reeve/internal/estate/importer/published"
 )
 
 // Definitions are the sources whose files become definitions. The order is that in
 // which they are asked what a file is: from the surest to the most general.
 func Definitions() []importer.Source {
-	return slices.Concat(published.Sources(), []importer.Source{importer.Systems})
+	return slices.Concat([]importer.Source{archimate.Source, backstage.Source, openapi.Source}, published.Sources(), []importer.Source{contracts.Source, importer.Systems})
 }
 
 // All are all sources, in the order in which they are asked what a file is.
 func All() []importer.Source {
 	all := Definitions()
-	general := len(all) - 1 // a list of systems is what is left
+	general := len(all) - 2 // contracts and systems have the most general headings
 	var fill []importer.Source
 	for _, s := range lists.Sources() {
 		s.List = true
