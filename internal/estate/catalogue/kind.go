@@ -1,5 +1,3 @@
-// Package catalogue is the service catalogue: what the body does for residents,
-// staff and partners, in plain words, and how to ask for it.
 package catalogue
 
 import "github.com/reeve-civic/reeve/internal/kernel/def"
@@ -20,6 +18,7 @@ type Spec struct {
 	Research     *Research `json:"research,omitempty" doc:"When users were last listened to."`
 	Updated      *def.Date `json:"updated,omitempty" doc:"Day on which the owner last went through this entry."`
 	Withdrawn    *def.Date `json:"withdrawn,omitempty" doc:"Day from which it is no longer offered."`
+	Words        []string  `json:"words,omitempty" doc:"Other words that people look for it by: bin, rubbish."`
 	Lifecycle    string    `json:"lifecycle,omitempty" def:"enum=discovery|alpha|beta|live|retired" doc:"Phase of the service's life."`
 }
 

@@ -38,7 +38,7 @@ func Fill(s *register.Snapshot) {
 			continue
 		}
 		if r.Waits() && r.Spec.Gate != nil {
-			t.Set(i, "daysInGate", int64(r.Days(s.Today)))
+			t.Set(i, "daysInGate", int64(r.Waited(s.Today)))
 		}
 		if n, ok := Target(s.Set, r.Gate()); ok && r.Waits() {
 			t.Set(i, "gateTargetDays", int64(n))
@@ -66,6 +66,21 @@ func Fill(s *register.Snapshot) {
 			b.Set(i, "medianWaitDays", int64(st.MedianWait))
 		}
 	}
+}
+
+// Trying reports whether it is a pilot that may be tried: nobody has to decide
+// about it before its last day.
+func (r *Request) Trying() bool {
+	return r.Spec.Kind == "pilot" && r.Gate() == Discovery && r.State == Open && r.Spec.Decided != nil && r.Spec.Decided.Outcome == "approved"
+}
+
+// Waited is for how many days somebody should have decided: since it came to its
+// gate, and for a pilot that may be tried since its last day.
+func (r *Request) Waited(today def.Date) int {
+	if r.Trying() && r.Spec.Pilot != nil && r.Spec.Pilot.Ends != nil {
+		return max(today.Sub(*r.Spec.Pilot.Ends), 0)
+	}
+	return r.Days(today)
 }
 
 // pilotStart is the day from which a pilot counts.
@@ -210,7 +225,7 @@ func Measure(b Board, all []*Request, today def.Date) (f Figures) {
 // its risk first, so full reviews before light ones of the same age.
 func Agenda(b Board, all []*Request, today def.Date) (out []*Request) {
 	for _, r := range all {
-		if r.State == Open && slices.Contains(b.Spec.Decides, "gate/"+r.Gate()) && r.Waits() {
+		if r.State == Open && slices.Contains(b.Spec.Decides, "gate/"+r.Gate()) && r.Waits() && (!r.Trying() || r.Waited(today) > 0) {
 			out = append(out, r)
 		}
 	}
@@ -230,7 +245,7 @@ func urgency(r *Request, today def.Date) int {
 	if w == 0 {
 		w = len(Reviews) // not triaged: nobody knows that it is harmless
 	}
-	return w * (r.Days(today) + 10)
+	return w * (r.Waited(today) + 10)
 }
 
 // Taken is how long requests of a review took from being asked to the end of

@@ -336,7 +336,7 @@ func (k *Keeper) fresh(tx *store.Tx, r *Request) (*Request, error) {
 
 func (k *Keeper) decide(tx *store.Tx, r *Request, s Step, rule bool) error {
 	today := def.DateOf(tx.Now.In(k.o.Zone))
-	s.Verb, s.From, s.To, s.State, s.WaitedDays = "decided", r.Gate(), r.Gate(), r.State, r.Days(today)
+	s.Verb, s.From, s.To, s.State, s.WaitedDays = "decided", r.Gate(), r.Gate(), r.State, r.Waited(today)
 	by := s.Board
 	if by == "" {
 		by = s.Actor

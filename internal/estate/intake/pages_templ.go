@@ -84,14 +84,14 @@ func next(s *register.Snapshot, r *gate.Request) string {
 	if r.State == gate.Asked {
 		return "Whoever asked"
 	}
-	if bs := gate.BoardsAt(s.Set, r.Gate()); len(bs) > 0 {
+	if bs := gate.BoardsAt(s.Set, r.Gate()); len(bs) > 0 && !r.Trying() {
 		names := make([]string, len(bs))
 		for i, b := range bs {
 			names[i] = cmp.Or(b.Name, b.ID)
 		}
 		return strings.Join(names, " or ")
 	}
-	if r.Gate() == gate.Procurement || r.Gate() == gate.Live || stateText(r) == "Being tried out" {
+	if r.Gate() == gate.Procurement || r.Gate() == gate.Live || r.Trying() {
 		return "Whoever asked, and whoever decides when it is done"
 	}
 	return "Somebody who decides: no board is declared for " + strings.ToLower(gateNames[r.Gate()])
@@ -1438,7 +1438,7 @@ func (v requestView) compared() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Classes: ui.StackClass, Head: ui.Cells("What", "Expected", "Observed", ""), Rows: comparedRows(v.Compare)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Classes: ui.StackClass, Head: ui.Cells("What", "Expected", "Observed", "Remark"), Rows: comparedRows(v.Compare)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1565,7 +1565,7 @@ func findingTable(s *register.Snapshot, fs []finding) templ.Component {
 			templ_7745c5c3_Var59 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = ui.Table(ui.TableOptions{Classes: ui.StackClass + " app-small", Head: ui.Cells("Standard", "", "What is the matter"), Rows: findingRows(s, fs)}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Table(ui.TableOptions{Classes: ui.StackClass + " app-small", Head: ui.Cells("Standard", "Result", "What is the matter"), Rows: findingRows(s, fs)}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -2072,7 +2072,7 @@ func (v boardView) agendaRows() (rows [][]ui.Cell) {
 }
 
 func (v boardView) waits(r *gate.Request) string {
-	n := r.Days(v.S.Today)
+	n := r.Waited(v.S.Today)
 	text := words.Count(n, "day", "days")
 	if t := v.B.Spec.TargetDays; t != nil && n > *t {
 		text += ", too long"

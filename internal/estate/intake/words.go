@@ -55,7 +55,7 @@ func stateText(r *gate.Request) string {
 	if r.Gate() == gate.Closed {
 		return "Closed"
 	}
-	if r.Gate() == gate.Discovery && r.Spec.Kind == "pilot" && r.Spec.Decided != nil && r.Spec.Decided.Outcome == "approved" {
+	if r.Trying() {
 		return "Being tried out"
 	}
 	switch r.Gate() {
