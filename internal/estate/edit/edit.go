@@ -29,11 +29,13 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/def/form"
+	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 )
 
 // Options are what an Editor needs.
 type Options struct {
 	Dir      string // the definitions folder; "" where they are built in: nothing can be changed
+	FS       fs.FS  // the built-in definitions, so that changes can be tried at least
 	Upstream string // where to push proposals: a git URL; "" commits to the folder's own repository
 	Token    string // for an upstream over https; "" for none
 	Registry *def.Registry
@@ -118,7 +120,7 @@ func readOnly(e *Editor) error {
 // Preview works out what changes would do, and does nothing. base is the hash of
 // the set that the person looked at; "" for any.
 func (e *Editor) Preview(ctx context.Context, base string, changes ...Change) (Plan, error) {
-	if e.ReadOnly() != "" {
+	if e.o.Dir == "" && e.o.FS == nil {
 		return Plan{}, readOnly(e)
 	}
 	e.mu.Lock()
@@ -186,7 +188,7 @@ func summary(changes []Change) string {
 }
 
 func (e *Editor) plan(ctx context.Context, base string, changes []Change) (Plan, error) {
-	f, err := openFolder(e.o.Dir)
+	f, err := openFolder(e.o.Dir, e.o.FS)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -274,6 +276,9 @@ func (e *Editor) change(f *folder, set *def.Set, c Change) error {
 	if err != nil {
 		return reeve.E(reeve.Conflict, "edit", "%s %s cannot be found in %s: %w", k.Name, o.ID, o.File, err)
 	}
+	if err := alone(c.Raw); err != nil {
+		return err
+	}
 	d := docs[at]
 	if c.Remove {
 		return f.write(o.File, without(string(text), docs, at))
@@ -338,6 +343,9 @@ func add(f *folder, set *def.Set, k def.Kind, c Change, order form.Order) error 
 	if err := fit(name); err != nil {
 		return err
 	}
+	if err := alone(c.Raw); err != nil {
+		return err
+	}
 	if o, ok := set.Lookup(k.Name, c.ID); ok {
 		return reeve.E(reeve.Conflict, "edit", "there is a %s %s already, in %s: ids are for ever, choose another", k.Name, c.ID, o.File)
 	}
@@ -374,6 +382,16 @@ func fit(name string) error {
 	}
 	if !ok {
 		return reeve.E(reeve.Invalid, "edit", "%q cannot be the file of a definition: write a name within the folder like estate/systems.yaml", name)
+	}
+	return nil
+}
+
+// alone reports a text that is more than one document.
+func alone(raw string) error {
+	if text, bad := yamldoc.Readable([]byte(raw)); raw != "" && bad != nil {
+		return reeve.E(reeve.Invalid, "edit", "line %d: %s", bad.Line, bad.Message)
+	} else if raw != "" && len(yamldoc.Split(text)) != 1 {
+		return reeve.E(reeve.Invalid, "edit", "this must be one definition: take away the lines with ---, and add others on their own")
 	}
 	return nil
 }

@@ -21,21 +21,30 @@ import (
 // folder is the definitions folder with changes that are not written yet. It never
 // leaves the folder, whatever links there are.
 type folder struct {
-	root *os.Root
+	root *os.Root // nil where nothing can be written
 	base fs.FS
 	new  map[string][]byte // nil: removed
 	old  map[string][]byte // what was there before; nil: nothing
 }
 
-func openFolder(dir string) (*folder, error) {
+func openFolder(dir string, builtIn fs.FS) (*folder, error) {
+	f := &folder{base: builtIn, new: map[string][]byte{}, old: map[string][]byte{}}
+	if dir == "" {
+		return f, nil
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, reeve.E(reeve.Transient, "edit", "the folder of definitions cannot be read: %w", err)
 	}
-	return &folder{root: root, base: os.DirFS(dir), new: map[string][]byte{}, old: map[string][]byte{}}, nil
+	f.root, f.base = root, os.DirFS(dir)
+	return f, nil
 }
 
-func (f *folder) close() { f.root.Close() }
+func (f *folder) close() {
+	if f.root != nil {
+		f.root.Close()
+	}
+}
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
@@ -46,6 +55,9 @@ func (f *folder) read(name string) ([]byte, error) {
 			return nil, fs.ErrNotExist
 		}
 		return b, nil
+	}
+	if f.root == nil {
+		return fs.ReadFile(f.base, name)
 	}
 	if info, err := f.root.Lstat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, reeve.E(reeve.Conflict, "edit", "%s is a link or no file: change what it points at", name)
