@@ -39,6 +39,7 @@ type svg struct {
 	v      *View
 	linked bool       // boxes and lines lead to their pages
 	taken  []labelBox // where labels stand
+	labels strings.Builder
 }
 
 type labelBox struct{ x, y, w, h float64 }
@@ -93,6 +94,7 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) stri
 	for _, r := range c.routes {
 		s.route(c, r, ports[r.line])
 	}
+	fmt.Fprintf(s, `<g aria-hidden="true" pointer-events="none">%s</g>`, s.labels.String()) // above all lines; each line says the same to a screen reader
 	for n, col := range c.cols {
 		for _, spot := range col {
 			if spot.box >= 0 {
@@ -277,7 +279,7 @@ func (s *svg) label(text string, x, y float64, state State) {
 		if state == Undeclared {
 			colour = alert
 		}
-		fmt.Fprintf(s, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="3" fill="#fff" fill-opacity=".9"/><text x="%.0f" y="%.0f" font-size="12" text-anchor="middle" fill="%s">%s</text>`,
+		fmt.Fprintf(&s.labels, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="3" fill="#fff" fill-opacity=".9"/><text x="%.0f" y="%.0f" font-size="12" text-anchor="middle" fill="%s">%s</text>`,
 			at.x, at.y, w, h, x, at.y+13, colour, html.EscapeString(text))
 		return
 	}

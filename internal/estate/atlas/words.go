@@ -88,11 +88,11 @@ func (l Line) label(long bool) string {
 		if odd := l.Of(l.State()); state != "" && odd < l.Total() {
 			state = comma(odd) + " " + state
 		}
-		if long {
-			n += " flows"
-		}
-		if l.both && long {
+		switch {
+		case long && l.both:
 			n += " both ways"
+		case long:
+			n += " flows"
 		}
 		if state == "" {
 			return n
