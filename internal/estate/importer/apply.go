@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,13 +12,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/edit"
 	"github.com/reeve-civic/reeve/internal/estate/importer/sheet"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/def/form"
+	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 )
 
 // Place is where a source keeps what it imports, in the folder of definitions.
@@ -88,7 +88,11 @@ func (p *Plan) Write(fsys fs.FS, place Place) (map[string][]byte, error) {
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		if c.What == Added {
-			added.Write(Document(p.kinds, c.whole))
+			doc, err := Document(p.reg, c.whole)
+			if err != nil {
+				return nil, err
+			}
+			added.Write(doc)
 			continue
 		}
 		if !slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Taken }) {
@@ -98,7 +102,7 @@ func (p *Plan) Write(fsys fs.FS, place Place) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if out[c.File], err = patch(b, c); err != nil {
+		if out[c.File], err = p.patch(b, c); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", c.File, c.Ref(), err)
 		}
 	}
@@ -136,154 +140,74 @@ func (p *Plan) Write(fsys fs.FS, place Place) (map[string][]byte, error) {
 
 // patch sets the fields of one definition in a file, and leaves the rest of the
 // file as it is.
-func patch(file []byte, c *Change) ([]byte, error) {
-	parts := documents(file)
-	for i, doc := range parts {
-		f, err := parser.ParseBytes([]byte(doc), parser.ParseComments)
-		if err != nil || len(f.Docs) != 1 {
+func (p *Plan) patch(file []byte, c *Change) ([]byte, error) {
+	text := string(file)
+	for _, d := range yamldoc.Split(text) {
+		if !strings.Contains(d.Source(), c.ID) {
 			continue
 		}
-		root, ok := f.Docs[0].Body.(*ast.MappingNode)
-		if !ok || text(root, "kind") != c.Kind || text(child(root, "metadata"), "id") != c.ID {
+		root := yamldoc.Parse(d.Text(), d.Before, strings.Split(text, "\n"), func(yamldoc.Problem) {})
+		if root == nil {
 			continue
 		}
-		for _, field := range c.Fields {
-			if !field.Taken {
-				continue
-			}
-			if err := set(root, field.keys, field.There); err != nil {
-				return nil, fmt.Errorf("%s: %w", field.Path, err)
-			}
-		}
-		parts[i] = strings.TrimRight(f.String(), "\n") + "\n"
-		return []byte(strings.Join(parts, "")), nil
-	}
-	return nil, reeve.E(reeve.Conflict, "import", "the definition is not where it was: look at the preview again")
-}
-
-// documents cuts a file before each line of three dashes.
-func documents(file []byte) []string {
-	var out []string
-	start := 0
-	for i := 0; i < len(file); {
-		end := bytes.IndexByte(file[i:], '\n')
-		if end < 0 {
-			break
-		}
-		i += end + 1
-		if bytes.HasPrefix(file[i:], []byte("---")) {
-			out = append(out, string(file[start:i]))
-			start = i
-		}
-	}
-	return append(out, string(file[start:]))
-}
-
-func child(m *ast.MappingNode, key string) *ast.MappingNode {
-	if m == nil {
-		return nil
-	}
-	for _, v := range m.Values {
-		if name(v) == key {
-			c, _ := v.Value.(*ast.MappingNode)
-			return c
-		}
-	}
-	return nil
-}
-
-func name(v *ast.MappingValueNode) string {
-	if s, ok := v.Key.(*ast.StringNode); ok {
-		return s.Value
-	}
-	return v.Key.String()
-}
-
-func text(m *ast.MappingNode, key string) string {
-	if m == nil {
-		return ""
-	}
-	for _, v := range m.Values {
-		if name(v) == key {
-			if s, ok := v.Value.(*ast.StringNode); ok {
-				return s.Value
-			}
-			return v.Value.String()
-		}
-	}
-	return ""
-}
-
-// set puts a value at the end of a way of keys, and makes what is missing of it.
-func set(m *ast.MappingNode, keys []string, v any) error {
-	for _, has := range m.Values {
-		if name(has) != keys[0] {
+		want, _ := root.Plain().(map[string]any)
+		meta, _ := want["metadata"].(map[string]any)
+		if want["kind"] != c.Kind && !slices.ContainsFunc(p.reg.Kinds(), func(k def.Kind) bool { return k.Name == c.Kind && slices.Contains(k.Aliases, fmt.Sprint(want["kind"])) }) || meta["id"] != c.ID {
 			continue
 		}
-		if len(keys) > 1 {
-			if next, ok := has.Value.(*ast.MappingNode); ok && len(next.Values) > 0 {
-				return set(next, keys[1:], v)
+		for _, f := range c.Fields {
+			if f.Taken {
+				set(want, f.keys, f.There)
 			}
-			v, keys = nest(keys[1:], v), keys[:1]
 		}
-		made, err := entry(keys[0], v, m.IsFlowStyle)
+		doc, err := form.Change(d, want, edit.Order(p.reg))
 		if err != nil {
-			return err
+			return nil, reeve.E(reeve.Conflict, "import", "%w", err)
 		}
-		comment := has.Value.GetComment()
-		made.Value.AddColumn(has.Key.GetToken().Position.Column - 1)
-		has.Value = made.Value
-		if comment != nil {
-			_ = has.Value.SetComment(comment)
-		}
-		return nil
+		return []byte(text[:d.Offset] + doc + text[d.Offset+len(d.Source()):]), nil
 	}
-	made, err := entry(keys[0], nest(keys[1:], v), m.IsFlowStyle)
-	if err != nil {
-		return err
-	}
-	if len(m.Values) > 0 {
-		made.AddColumn(m.Values[0].Key.GetToken().Position.Column - 1)
-	}
-	m.Values = append(m.Values, made)
-	return nil
+	return nil, reeve.E(reeve.Conflict, "import", "the definition is not where it was, or its file has line ends of another system: look at the preview again")
 }
 
-func nest(keys []string, v any) any {
-	for _, k := range slices.Backward(keys) {
-		v = map[string]any{k: v}
+func set(m map[string]any, keys []string, v any) {
+	for _, k := range keys[:len(keys)-1] {
+		next, ok := m[k].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			m[k] = next
+		}
+		m = next
 	}
-	return v
+	m[keys[len(keys)-1]] = v
 }
 
-// entry makes the node of "key: value".
-func entry(k string, v any, flow bool) (*ast.MappingValueNode, error) {
-	var b strings.Builder
-	if flow {
-		text, err := json.Marshal(map[string]any{k: v})
-		if err != nil {
-			return nil, err
+// Document writes a definition as a YAML document.
+func Document(reg *def.Registry, d Definition) ([]byte, error) {
+	meta := map[string]any{"id": d.ID, "name": d.Name}
+	if len(d.Labels) > 0 {
+		labels := map[string]any{}
+		for k, v := range d.Labels {
+			labels[k] = v
 		}
-		b.Write(text)
-	} else {
-		mapping(&b, "", "", nil, map[string]any{k: v})
+		meta["labels"] = labels
 	}
-	f, err := parser.ParseBytes([]byte(b.String()), 0)
+	spec := d.Spec
+	if spec == nil {
+		spec = map[string]any{}
+	}
+	doc, err := form.New(map[string]any{"apiVersion": def.APIVersion, "kind": d.Kind, "metadata": meta, "spec": spec}, edit.Order(reg))
 	if err != nil {
-		return nil, fmt.Errorf("the value cannot be written: %s", yaml.FormatError(err, false, false))
+		return nil, reeve.E(reeve.Invalid, "import", "%s %s: %w", d.Kind, d.ID, err)
 	}
-	switch body := f.Docs[0].Body.(type) {
-	case *ast.MappingNode:
-		return body.Values[0], nil
-	case *ast.MappingValueNode:
-		return body, nil
-	}
-	return nil, fmt.Errorf("the value cannot be written as YAML")
+	return []byte("---\n" + strings.TrimPrefix(doc, "---\n")), nil
 }
 
 // Check loads the folder as it would be with the files, and returns what is wrong.
 func Check(fsys fs.FS, files map[string][]byte, reg *def.Registry) (*def.Set, []def.Problem) {
-	return def.Load(overlay(fsys, files), reg)
+	if _, err := fs.Stat(fsys, "."); errors.Is(err, fs.ErrNotExist) {
+		fsys = embed.FS{} // nothing is there yet
+	}
+	return def.Load(edit.Laid(fsys, files), reg)
 }
 
 // Names are the files of a plan, sorted.

@@ -26,6 +26,8 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
+var registry = def.NewRegistry(estate.Kinds()...)
+
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func load(t testing.TB, definitions []byte) *def.Set {
@@ -58,7 +60,11 @@ func take(t testing.TB, data []byte, in importer.Input) *importer.Reading {
 func written(r *importer.Reading) []byte {
 	var b []byte
 	for _, d := range r.Definitions {
-		b = append(b, importer.Document(estate.Kinds(), d)...)
+		doc, err := importer.Document(registry, d)
+		if err != nil {
+			panic(err)
+		}
+		b = append(b, doc...)
 	}
 	return b
 }
@@ -165,7 +171,7 @@ func TestCatalogue(t *testing.T) {
 		t.Error("the same list gave other definitions")
 	}
 	// A second import beside the first finds all of them there.
-	plan := importer.Merge(set, estate.Kinds(), again, importer.Memory{}, importer.Nothing)
+	plan := importer.Merge(set, registry, again, importer.Memory{}, importer.Nothing)
 	if plan.Same != len(again.Definitions) || len(plan.Changes) != 0 {
 		t.Errorf("the second time: %d same of %d, %v", plan.Same, len(again.Definitions), plan.Changes)
 	}
@@ -272,7 +278,7 @@ func TestDepartmentsHaveAParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Source = "systems"
-	files, err := importer.Merge(existing, estate.Kinds(), r, importer.Memory{}, importer.Nothing).Write(fstest.MapFS{}, importer.PlaceOf("systems"))
+	files, err := importer.Merge(existing, registry, r, importer.Memory{}, importer.Nothing).Write(fstest.MapFS{}, importer.PlaceOf("systems"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ type Plan struct {
 	Gone                              int // that an earlier import of the source made and this one does not have
 
 	Memory Memory // to be kept when the plan is carried out
-	kinds  []def.Kind
+	reg    *def.Registry
 }
 
 // Choose says, for a field in conflict, that the list's value is to be taken. The
@@ -87,10 +87,10 @@ func Nothing(string) bool { return false }
 // Everything takes what the list says.
 func Everything(string) bool { return true }
 
-// Merge finds what a reading means for a set of definitions.
-func Merge(set *def.Set, kinds []def.Kind, r *Reading, was Memory, take Choose) *Plan {
-	m := &merger{set: set, kinds: kinds, was: was, take: take, refs: map[string][]refField{}, present: map[string]string{}, used: map[string]int{},
-		plan: &Plan{Reading: r, kinds: kinds, Memory: Memory{Source: r.Source, File: r.File, Said: map[string]map[string]string{}}}}
+// Merge finds what a reading means for a set of definitions; nil for none.
+func Merge(set *def.Set, reg *def.Registry, r *Reading, was Memory, take Choose) *Plan {
+	m := &merger{set: set, kinds: reg.Kinds(), was: was, take: take, refs: map[string][]refField{}, present: map[string]string{}, used: map[string]int{},
+		plan: &Plan{Reading: r, reg: reg, Memory: Memory{Source: r.Source, File: r.File, Said: map[string]map[string]string{}}}}
 	maps.Copy(m.plan.Memory.Said, was.Said)
 	m.index()
 	found := make([]*def.Object, len(r.Definitions))

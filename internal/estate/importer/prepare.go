@@ -52,7 +52,7 @@ func Prepare(ctx context.Context, src Source, in Input, fsys fs.FS, reg *def.Reg
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	p := &Prepared{Plan: Merge(set, reg.Kinds(), r, was, take), Place: place}
+	p := &Prepared{Plan: Merge(set, reg, r, was, take), Place: place}
 	if p.Files, err = p.Write(fsys, place); err != nil {
 		return nil, err
 	}

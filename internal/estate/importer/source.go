@@ -132,19 +132,36 @@ func Define(kind, id, name string, row int, spec any) Definition {
 	if err := d.Decode(&values); err != nil {
 		panic(fmt.Sprintf("importer: a spec of %s is not an object: %v", kind, err))
 	}
-	prune(values)
+	tidy(values)
 	return Definition{Kind: kind, ID: id, Name: name, Row: row, Spec: values}
 }
 
-// prune drops groups of fields in which nothing is said.
-func prune(values map[string]any) {
-	for k, v := range values {
-		if m, ok := v.(map[string]any); ok {
-			if prune(m); len(m) == 0 {
-				delete(values, k)
+// tidy drops groups of fields in which nothing is said, and makes numbers plain.
+func tidy(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			if x = tidy(x); x == nil {
+				delete(v, k)
+			} else {
+				v[k] = x
 			}
 		}
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = tidy(x)
+		}
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
 	}
+	return v
 }
 
 // Label sets a label, and makes it something that the definition is known by.

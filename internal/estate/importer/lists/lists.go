@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/importer"
@@ -86,7 +87,7 @@ func table(name, title, becomes, doc string, v *sheet.Vocabulary, sure []string,
 			}
 			r.Source, r.Unit = name, "row"
 			x := &reading{Reading: r, lines: lines, in: in, name: title}
-			x.list(title, name != "ledger" && name != "measures" && name != "evidence")
+			x.list(x.keeper(name, title), name != "ledger" && name != "measures" && name != "evidence")
 			r.Each(lines, in.Progress, take(x))
 			if x.after != nil {
 				x.after()
@@ -115,6 +116,26 @@ func (r *reading) list(keeper string, whole bool) {
 		r.List.Whole = false
 	}
 }
+
+// keeper guesses who keeps a list. Several may keep lists of devices, software and
+// seats: those are told apart by the names of their files, without the day in them.
+func (r *reading) keeper(name, title string) string {
+	if name != "devices" && name != "software" && name != "seats" {
+		return title
+	}
+	for _, h := range r.lines.Names {
+		if w := sheet.Words(h); w == "primary user upn" || w == "azure ad device id" || w == "azure a d device id" {
+			return "Intune"
+		}
+	}
+	if s := strings.Trim(undated.ReplaceAllString(bare(r.in.Name), " "), " _-."); s != "" {
+		return sheet.Clean(s)
+	}
+	return title
+}
+
+// undated matches what says the day of a list in the name of its file.
+var undated = regexp.MustCompile(`[\d_.\-()]*\d[\d_.\-()]*`)
 
 func (r *reading) add(items ...inventory.Item) { r.Items = append(r.Items, items...) }
 

@@ -107,7 +107,12 @@ const intune = `Device ID,Device name,Enrollment date,Last check-in,Azure AD Dev
 `
 
 func TestDevices(t *testing.T) {
-	r := read(t, "Devices_2026-11-21.csv", intune, map[string]string{lists.Keeper: "Intune"})
+	for name, want := range map[string]string{"Devices_2026-11-21.csv": "Tag list", "Asset register (3).xlsx": "Tag list"} {
+		if r := read(t, strings.Replace(name, "Devices", "Tag list", 1), "Asset tag,Serial number\nA,S1\n", nil); r.List.Source != want && r.List.Source != "Asset register" {
+			t.Errorf("%s is kept by %q", name, r.List.Source)
+		}
+	}
+	r := read(t, "Devices_2026-11-21.csv", intune, nil)
 	want := []inventory.Asset{
 		{ID: "0b1f7d5c-1111-4f7e-9c1e-2f2a5a3e0001", Name: "LT-10231", Type: "laptop", Maker: "Dell Inc.", Model: "Latitude 5440", Serial: "5CG4120ABC", Holder: "jo.quist@ashcombe.example", OS: "Windows", OSVersion: "10.0.22631.4037"},
 		{ID: "0b1f7d5c-1111-4f7e-9c1e-2f2a5a3e0002", Name: "IPAD-7", Type: "tablet", Maker: "Apple", Model: "iPad Air", Serial: "DMQXXYZ12", OS: "iPadOS", OSVersion: "17.5"},
