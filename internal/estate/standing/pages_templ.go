@@ -195,7 +195,7 @@ func indexPage(s *register.Snapshot, library *standard.Outcome, may bool) templ.
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = standingRow(s, &library.Standings[i], path+"/library/"+url.PathEscape(library.Standings[i].Code())).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = standingRow(s, &library.Standings[i], base+"/library/"+url.PathEscape(library.Standings[i].Code())).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -514,7 +514,7 @@ func standardPage(v view) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var21 templ.SafeURL
-					templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(path + "/library/" + url.PathEscape(v.Code())))
+					templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(base + "/library/" + url.PathEscape(v.Code())))
 					if templ_7745c5c3_Err != nil {
 						return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 117, Col: 89}
 					}

@@ -12,7 +12,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 )
 
-const path = "/staff/estate/standards"
+const base = "/staff/estate/standards"
 
 // perPage is how many findings a page shows.
 const perPage = 100
@@ -59,7 +59,7 @@ func drop(std *standard.Standard) []edit.Change {
 func href(kind, id string) string {
 	base, ok := map[string]string{
 		"System": "/staff/estate/systems/", "Asset": "/staff/estate/assets/", "Flow": "/staff/flows/", "Service": "/staff/services/",
-		"IntakeRequest": "/staff/requests/", "Board": "/staff/boards/", "Standard": path + "/",
+		"IntakeRequest": "/staff/requests/", "Board": "/staff/boards/", "Standard": base + "/",
 	}[kind]
 	if !ok {
 		return ""

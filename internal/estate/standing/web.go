@@ -37,14 +37,14 @@ type libraryOutcome struct {
 
 // Mount mounts the pages on m.
 func (d *Desk) Mount(m *web.Mux) {
-	m.Handle("GET "+path, register.Read, d.index)
-	m.Handle("GET "+path+"/{id}", register.Read, d.one)
-	m.Handle("GET "+path+"/library/{code}", register.Read, d.offered)
-	m.Handle("POST "+path+"/library/{code}", Edit, d.choose)
-	m.Handle("POST "+path+"/{id}/drop", Edit, d.drop)
+	m.Handle("GET "+base, register.Read, d.index)
+	m.Handle("GET "+base+"/{id}", register.Read, d.one)
+	m.Handle("GET "+base+"/library/{code}", register.Read, d.offered)
+	m.Handle("POST "+base+"/library/{code}", Edit, d.choose)
+	m.Handle("POST "+base+"/{id}/drop", Edit, d.drop)
 }
 
-var crumb = ui.Link{Text: "Standards", Href: path}
+var crumb = ui.Link{Text: "Standards", Href: base}
 
 // judged is how s stands against the whole library, worked out once.
 func (d *Desk) judged(ctx context.Context, s *register.Snapshot) (*standard.Outcome, error) {
@@ -185,7 +185,7 @@ func (d *Desk) choose(w http.ResponseWriter, r *http.Request) error {
 	if in, ok := chosen(s, std.Code()); ok {
 		return web.Redirect(w, r, words.StandardHref(in.ID))
 	}
-	return d.apply(w, r, "Hold the estate to "+std.Code()+": "+std.Name, path+"#chosen", "“"+std.Name+"” is chosen.", choose(std))
+	return d.apply(w, r, "Hold the estate to "+std.Code()+": "+std.Name, base+"#chosen", "“"+std.Name+"” is chosen.", choose(std))
 }
 
 func (d *Desk) drop(w http.ResponseWriter, r *http.Request) error {
@@ -197,7 +197,7 @@ func (d *Desk) drop(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return reeve.E(reeve.NotFound, "standing.drop", "there is no standard %q", r.PathValue("id"))
 	}
-	return d.apply(w, r, "Drop the standard "+std.Name, path, "“"+std.Name+"” is dropped.", drop(std)...)
+	return d.apply(w, r, "Drop the standard "+std.Name, base, "“"+std.Name+"” is dropped.", drop(std)...)
 }
 
 // apply makes a change of definitions and goes on to a page that shows it.
