@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/reeve-civic/reeve/internal/kernel/def/yamldoc"
 )
 
 // Overlay is a definition made, changed or taken away in thought. Set holds values
@@ -55,7 +56,7 @@ func (s *Set) With(overlays ...Overlay) (*Set, error) {
 			if earlier, twice := changed[o]; twice {
 				from = earlier
 			}
-			n, err := from.with(v.Set)
+			n, err := s.with(from, v.Set)
 			if err != nil {
 				return nil, err
 			}
@@ -77,42 +78,47 @@ func (s *Set) With(overlays ...Overlay) (*Set, error) {
 }
 
 func (s *Set) fresh(v Overlay) (*Object, error) {
-	kind, ok := s.reg.byName[v.Kind]
-	if !ok {
-		return nil, fmt.Errorf("def: there is no kind %q", v.Kind)
-	}
-	o := &Object{Kind: s.reg.kinds[kind].Name, ID: v.ID, Name: v.Name, Spec: s.reg.kinds[kind].Spec, kind: kind, lines: func() []string { return nil }}
-	o.value.Store(&map[string]any{"apiVersion": APIVersion, "kind": o.Kind, "metadata": map[string]any{"id": v.ID, "name": v.Name}, "spec": map[string]any{}})
-	return o.with(v.Set)
+	return s.written(map[string]any{"apiVersion": APIVersion, "kind": v.Kind, "metadata": map[string]any{"id": v.ID, "name": v.Name}, "spec": laid(nil, v.Set)})
 }
 
-// with is a copy of the definition with other values in its spec.
-func (o *Object) with(set map[string]any) (*Object, error) {
-	n := &Object{Kind: o.Kind, ID: o.ID, Name: o.Name, Formerly: o.Formerly, Labels: o.Labels, File: o.File, Line: o.Line, kind: o.kind, doc: o.doc, lines: o.lines}
-	n.root.Store(o.root.Load())
+// with is a copy of the definition with other values in its spec. It stays where
+// it is in its file.
+func (s *Set) with(o *Object, set map[string]any) (*Object, error) {
 	value := maps.Clone(o.Value())
 	spec, _ := value["spec"].(map[string]any)
-	spec = maps.Clone(spec)
-	if spec == nil {
+	value["spec"] = laid(spec, set)
+	n, err := s.written(value)
+	if err == nil {
+		n.File, n.Line = o.File, o.Line
+	}
+	return n, err
+}
+
+// written writes a definition down and reads it as if it came from a file.
+func (s *Set) written(value map[string]any) (*Object, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text) // JSON is YAML
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, fmt.Errorf("def: %w", err)
+	}
+	r := &reader{reg: s.reg, yaml: new(yamldoc.Reader), file: "in thought"}
+	r.read(text.Bytes())
+	if len(r.problems) > 0 {
+		return nil, fmt.Errorf("def: %s", r.problems[0].Message)
+	}
+	return r.objects[0].Object, nil
+}
+
+// laid is a copy of a spec with the values of set in it.
+func laid(spec, set map[string]any) map[string]any {
+	if spec = maps.Clone(spec); spec == nil {
 		spec = map[string]any{}
 	}
 	for _, path := range slices.Sorted(maps.Keys(set)) {
 		put(spec, strings.Split(path, "."), set[path])
 	}
-	value["spec"] = spec
-	text, err := json.Marshal(spec)
-	if err != nil {
-		return nil, fmt.Errorf("def: %s %q: %w", o.Kind, o.ID, err)
-	}
-	typed := reflect.New(reflect.TypeOf(o.Spec).Elem()).Interface()
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(typed); err != nil {
-		return nil, fmt.Errorf("def: %s %q: %w", o.Kind, o.ID, err)
-	}
-	n.Spec = typed
-	n.value.Store(&value)
-	return n, nil
+	return spec
 }
 
 // put sets the value at path in m, whose inner maps are copied on the way.
