@@ -18,6 +18,16 @@ type Outcome struct {
 	Standings []Standing // in the order of Pack.Standards
 
 	byKind map[string][]int // places in Standings
+	shared *Table           // of standards, with how much of each is not known; nil if none is about standards
+}
+
+// Shares is the table of standards, with of what part of the things it is about
+// nobody knows whether each of these is met.
+func (o *Outcome) Shares(ts Tables) *Table {
+	if o.shared != nil {
+		return o.shared
+	}
+	return o.shares(ts.Of("Standard"))
 }
 
 // Standing is how the entities of a kind stand against one standard.
@@ -71,9 +81,9 @@ func (p *Pack) Judge(ctx context.Context, ts Tables, now time.Time) (*Outcome, e
 		return nil, err
 	}
 	if len(last) > 0 {
-		t := o.shares(ts.Of("Standard"))
+		o.shared = o.shares(ts.Of("Standard"))
 		for _, s := range last {
-			s.table = t
+			s.table = o.shared
 		}
 		if err := judge(ctx, last); err != nil {
 			return nil, err
@@ -86,6 +96,7 @@ func (p *Pack) Judge(ctx context.Context, ts Tables, now time.Time) (*Outcome, e
 // nobody knows whether a standard is met.
 func (o *Outcome) shares(t *Table) *Table {
 	column := make([]any, len(t.IDs))
+	copy(column, t.columns["unknownShare"]) // what is known of standards that are not judged here
 	for i := range o.Standings {
 		s := &o.Standings[i]
 		if about := s.About(); s.Spec.Applies.Kind != "Standard" && about > 0 {

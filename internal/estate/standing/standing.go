@@ -5,6 +5,7 @@ package standing
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/edit"
@@ -23,7 +24,11 @@ func Library(ctx context.Context, s *register.Snapshot) (*standard.Outcome, erro
 	if err != nil {
 		return nil, err
 	}
-	return p.Judge(ctx, s.Tables, s.At)
+	ts := slices.Clone(s.Tables)
+	if i := slices.IndexFunc(ts, func(t *standard.Table) bool { return t.Kind == "Standard" }); i >= 0 && s.Outcome != nil {
+		ts[i] = s.Outcome.Shares(s.Tables) // how much is not known of the standards in force
+	}
+	return p.Judge(ctx, ts, s.At)
 }
 
 // chosen is the standard in force that was chosen from the library by its code.

@@ -40,7 +40,7 @@ func (d *Desk) Mount(m *web.Mux) {
 	m.Handle("GET "+base, register.Read, d.index)
 	m.Handle("GET "+base+"/{id}", register.Read, d.one)
 	m.Handle("GET "+base+"/library/{code}", register.Read, d.offered)
-	m.Handle("POST "+base+"/library/{code}", Edit, d.choose)
+	m.Handle("POST "+base+"/library/{code}/choose", Edit, d.choose)
 	m.Handle("POST "+base+"/{id}/drop", Edit, d.drop)
 }
 
