@@ -23,15 +23,16 @@ const AttestDays = 183
 // The states of an asset's life, in order.
 var states = []string{"ordered", "stock", "in-use", "repair", "lost", "stolen", "disposed"}
 
-// next are the states that may follow a state; from one that is not known, all.
+// next are the states that may follow a state. That something was lost or stolen
+// is reported, which starts a case; it is not a step that is chosen.
 func next(state string) []string {
 	switch state {
 	case "ordered":
 		return []string{"stock", "in-use", "disposed"}
 	case "stock":
-		return []string{"in-use", "repair", "lost", "stolen", "disposed"}
+		return []string{"in-use", "repair", "disposed"}
 	case "in-use":
-		return []string{"stock", "repair", "lost", "stolen", "disposed"}
+		return []string{"stock", "repair", "disposed"}
 	case "repair":
 		return []string{"stock", "in-use", "disposed"}
 	case "lost", "stolen":
@@ -39,7 +40,7 @@ func next(state string) []string {
 	case "disposed":
 		return nil
 	}
-	return states
+	return []string{"ordered", "stock", "in-use", "repair", "disposed"}
 }
 
 // Fill writes the facts of assets, and how long ago the owners of systems said

@@ -181,11 +181,15 @@ func differences(v detail, a, b inventory.Asset) (out []string) {
 		if before == after {
 			continue
 		}
+		before, after = word(before), word(after) // of a state or a type
+		if name == "Site" {
+			before, after = siteName(v.Snapshot, "site", a.Site), siteName(v.Snapshot, "site", b.Site)
+		}
 		if name == "Holder" && !v.SeesHolder {
 			out = append(out, "The holder changed")
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: %s, before: %s", ui.Words(fieldName(name)), after, before))
+		out = append(out, fmt.Sprintf("%s: %s, before: %s", capital(ui.Words(fieldName(name))), after, before))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package risk
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -60,7 +61,8 @@ func (i *Installed) Days(today def.Date) (days int, known bool) {
 type Report struct {
 	*register.Snapshot
 	Installed []*Installed // by name and version
-	Joined    int          // of the names of products that are installed
+	called    map[[2]string]*Name
+	Joined    int // of the names of products that are installed
 	Names     int
 	KEV, EOL  bool // the lists were imported
 	cat       *catalogue
@@ -70,7 +72,7 @@ type Report struct {
 
 // New works the report out.
 func New(s *register.Snapshot) *Report {
-	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, asset: map[string][]*Installed{}}, by: map[[5]string]*Installed{}, done: map[string]map[string]string{}}
+	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, asset: map[string][]*Installed{}, called: map[[2]string]*Name{}}, by: map[[5]string]*Installed{}, ids: map[[4]string]Identity{}, names: map[[2]string]bool{}, done: map[string]map[string]string{}}
 	r := b.r
 	r.KEV, r.EOL = !r.cat.kevAt.IsZero(), !r.cat.eolAt.IsZero()
 	for _, e := range s.Inventory.Evidence {
@@ -116,16 +118,11 @@ func New(s *register.Snapshot) *Report {
 			b.add(Place{"Asset", x.On, x.On}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", nil)
 		}
 	}
-	names := map[[2]string]bool{}
 	for _, i := range b.by {
 		r.Installed = append(r.Installed, i)
-		key := [2]string{Normal(i.Vendor), Normal(i.Name)}
-		if joined, seen := names[key]; !seen || !joined {
-			names[key] = i.Identity.Joined()
-		}
 	}
-	r.Names = len(names)
-	for _, joined := range names {
+	r.Names = len(b.names)
+	for _, joined := range b.names {
 		r.Joined += bool2(joined)
 	}
 	slices.SortFunc(r.Installed, func(a, b *Installed) int {
@@ -145,29 +142,45 @@ func beforeDigit(s string) string {
 }
 
 type builder struct {
-	r    *Report
-	by   map[[5]string]*Installed
-	done map[string]map[string]string // what was dealt with, by place
+	r     *Report
+	by    map[[5]string]*Installed
+	ids   map[[4]string]Identity
+	names map[[2]string]bool           // whether each name of a product is settled
+	done  map[string]map[string]string // what was dealt with, by place
 }
 
 func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, systems []string) {
-	own := ""
-	if b.done[at.Kind+"\x1f"+at.ID] != nil {
-		own = at.ID // something was dealt with here and not elsewhere
+	dealt := b.done[at.Kind+"\x1f"+at.ID]
+	own := "" // places where other things were dealt with are told apart
+	for _, cve := range slices.Sorted(maps.Keys(dealt)) {
+		own += cve + "\x1f" + dealt[cve] + "\x1f"
 	}
-	key := [5]string{vendor, name, version, cycle + "\x1f" + cpe + "\x1f" + eol, own}
+	raw := [4]string{vendor, name, cpe, eol}
+	id, ok := b.ids[raw]
+	if !ok {
+		id = b.r.cat.identify(vendor, name, cpe, eol)
+		b.ids[raw] = id
+	}
+	if n := [2]string{Normal(vendor), Normal(name)}; id.How != "declared" || !b.names[n] {
+		b.names[n] = b.names[n] || id.Joined()
+	}
+	key := [5]string{vendor, name, version, cycle, own}
+	if id.CPE != "" || id.EOL != "" { // whatever the lists call it
+		key[0], key[1] = id.CPE, id.EOL
+	}
 	x := b.by[key]
 	if x == nil {
-		x = &Installed{Vendor: vendor, Name: name, Version: version, Identity: b.r.cat.identify(vendor, name, cpe, eol)}
+		x = &Installed{Vendor: vendor, Name: name, Version: version, Identity: id}
 		x.Release, x.Known = b.r.cat.release(x.Identity.EOL, cycle, version)
 		if x.Identity.CPE != "" {
-			x.Threats = b.r.cat.threats(x.Identity, x.Release, x.Known, func(cve string) string { return b.done[at.Kind+"\x1f"+at.ID][cve] })
+			x.Threats = b.r.cat.threats(x.Identity, x.Release, x.Known, func(cve string) string { return dealt[cve] })
 		}
 		b.by[key] = x
 	}
 	if n := len(x.Places); n == 0 || x.Places[n-1] != at {
 		x.Places = append(x.Places, at)
 	}
+	b.call(vendor, name, version, id)
 	for _, id := range systems {
 		if id = b.r.Set.Present("System", id); id != "" && !slices.Contains(x.Systems, id) {
 			x.Systems = append(x.Systems, id)
@@ -177,6 +190,23 @@ func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, s
 		b.r.component[at.ID] = append(b.r.component[at.ID], x)
 	} else {
 		b.r.asset[at.ID] = append(b.r.asset[at.ID], x)
+	}
+}
+
+// call notes what lists call a product.
+func (b *builder) call(vendor, name, version string, id Identity) {
+	if id.How == "declared" {
+		return
+	}
+	key := [2]string{Normal(vendor), Normal(name)}
+	n := b.r.called[key]
+	if n == nil {
+		n = &Name{Vendor: vendor, Name: name, Identity: id}
+		b.r.called[key] = n
+	}
+	n.Places++
+	if version != "" && len(n.Versions) < 3 && !slices.Contains(n.Versions, version) {
+		n.Versions = append(n.Versions, version)
 	}
 }
 
@@ -258,26 +288,13 @@ type Name struct {
 // Curate lists the names that are installed, those without a product first, the
 // commonest first.
 func (r *Report) Curate() []*Name {
-	by := map[[2]string]*Name{}
 	var all []*Name
-	for _, i := range r.Installed {
-		if i.Identity.How == "declared" {
-			continue
-		}
-		key := [2]string{Normal(i.Vendor), Normal(i.Name)}
-		n := by[key]
-		if n == nil {
-			n = &Name{Vendor: i.Vendor, Name: i.Name, Identity: i.Identity}
-			by[key] = n
-			all = append(all, n)
-		}
-		n.Places += len(i.Places)
-		if i.Version != "" && len(n.Versions) < 3 && !slices.Contains(n.Versions, i.Version) {
-			n.Versions = append(n.Versions, i.Version)
-		}
+	for _, n := range r.called {
+		again := *n
+		all = append(all, &again)
 	}
 	slices.SortStableFunc(all, func(a, b *Name) int {
-		return cmp.Or(cmp.Compare(bool2(a.Identity.Joined()), bool2(b.Identity.Joined())), cmp.Compare(b.Places, a.Places))
+		return cmp.Or(bool2(a.Identity.Joined())-bool2(b.Identity.Joined()), b.Places-a.Places, cmp.Compare(a.Name, b.Name), cmp.Compare(a.Vendor, b.Vendor))
 	})
 	return all
 }

@@ -50,7 +50,14 @@ func (v view) stats() []ui.Stat {
 }
 
 func title(i *Installed) string {
-	return strings.TrimSpace(strings.TrimSpace(i.Vendor+" "+i.Name) + " " + i.Version)
+	name := i.Name
+	if first, _, _ := strings.Cut(i.Vendor, " "); !strings.HasPrefix(strings.ToLower(name), strings.ToLower(first)) {
+		name = i.Vendor + " " + name
+	}
+	if !strings.HasSuffix(name, i.Version) {
+		name += " " + i.Version
+	}
+	return strings.TrimSpace(name)
 }
 
 func dateText(d def.Date) string {
@@ -118,4 +125,35 @@ func or(s, other string) string {
 func systemName(v view) string {
 	x, _ := v.Report.Snapshot.System(v.System)
 	return x.Name
+}
+
+// key tells an installed product from the others in a form.
+func (i *Installed) key() string {
+	first := Place{}
+	if len(i.Places) > 0 {
+		first = i.Places[0]
+	}
+	return strings.Join([]string{i.Identity.CPE, i.Version, first.Kind, first.ID}, "|")
+}
+
+// openItems are the vulnerabilities of a product that can be dealt with.
+func (i *Installed) openItems() (items []ui.SelectItem) {
+	for _, t := range i.Threats {
+		if t.Closed == "" {
+			items = append(items, ui.SelectItem{Value: t.CVE, Text: t.CVE})
+		}
+	}
+	return items
+}
+
+// placeItems are where a product is.
+func (i *Installed) placeItems() []ui.SelectItem {
+	items := []ui.SelectItem{}
+	if len(i.Places) > 1 {
+		items = append(items, ui.SelectItem{Value: "all", Text: fmt.Sprintf("All %d places", len(i.Places))})
+	}
+	for _, p := range i.Places[:min(len(i.Places), 50)] {
+		items = append(items, ui.SelectItem{Value: p.Kind + "/" + p.ID, Text: or(p.Name, p.ID)})
+	}
+	return items
 }

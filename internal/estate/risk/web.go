@@ -153,12 +153,10 @@ func (r *Report) roll() (out []rolled) {
 	return out
 }
 
-// done says that a vulnerability was dealt with in one place.
+// done says that a vulnerability was dealt with in one place, or wherever the
+// same product is.
 func (d *Desk) done(w http.ResponseWriter, r *http.Request) error {
-	kind, id, cve, how := r.PostFormValue("kind"), r.PostFormValue("id"), r.PostFormValue("cve"), strings.TrimSpace(r.PostFormValue("how"))
-	if kind != "Component" && kind != "Asset" || id == "" || cve == "" {
-		return reeve.E(reeve.Invalid, "estate.risk.done", "say which vulnerability was dealt with, and where")
-	}
+	cve, how := r.PostFormValue("cve"), strings.TrimSpace(r.PostFormValue("how"))
 	if how == "" {
 		return reeve.E(reeve.Invalid, "estate.risk.done", "say how it was dealt with: \"patched on 3 May\", \"not reachable, the feature is off\"")
 	}
@@ -166,11 +164,23 @@ func (d *Desk) done(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e := inventory.Evidence{Kind: kind, ID: id, Fact: factDone + cve, Value: how, On: rep.Today, Source: web.Actor(r.Context()).ID}
-	if _, err := d.Inventory.Put(r.Context(), web.Actor(r.Context()).ID, nil, e); err != nil {
+	at := slices.IndexFunc(rep.Installed, func(i *Installed) bool { return i.key() == r.PostFormValue("product") })
+	if at < 0 || !slices.ContainsFunc(rep.Installed[at].Threats, func(t Threat) bool { return t.CVE == cve && t.Closed == "" }) {
+		return reeve.E(reeve.Invalid, "estate.risk.done", "that vulnerability is not open for this product")
+	}
+	var items []inventory.Item
+	for _, p := range rep.Installed[at].Places {
+		if where := r.PostFormValue("where"); where == "all" || where == p.Kind+"/"+p.ID {
+			items = append(items, inventory.Evidence{Kind: p.Kind, ID: p.ID, Fact: factDone + cve, Value: how, On: rep.Today, Source: web.Actor(r.Context()).ID})
+		}
+	}
+	if len(items) == 0 {
+		return reeve.E(reeve.Invalid, "estate.risk.done", "say where it was dealt with")
+	}
+	if _, err := d.Inventory.Put(r.Context(), web.Actor(r.Context()).ID, nil, items...); err != nil {
 		return err
 	}
-	d.Mux.Flash(w, fmt.Sprintf("%s counts as dealt with there.", cve))
+	d.Mux.Flash(w, fmt.Sprintf("%s counts as dealt with in %s.", cve, plural(len(items), "place", "places")))
 	return web.Redirect(w, r, riskPath)
 }
 
