@@ -46,7 +46,7 @@ func (d *Desk) Render(w http.ResponseWriter, r *http.Request, s *Snapshot, p web
 		p.Active = "/staff/estate"
 	}
 	here, finds := d.mounted()
-	return d.Mux.Render(w, r, p, frame(s, here, finds && r.URL.Path != "/staff/estate/search", r.URL.Path, content))
+	return d.Mux.Render(w, r, p, frame(s, here, finds && r.URL.Path != "/staff/estate/search", r.URL, content))
 }
 
 // mounted are the sections whose pages this program has, and whether it can find
