@@ -193,7 +193,15 @@ func (d *Desk) submit(w http.ResponseWriter, r *http.Request) error {
 	}
 	c, some := d.asked(t)
 	switch do := t.Form.Get("do"); {
-	case do == "back" || len(t.Errors) > 0:
+	case do == "back":
+		t.Errors = nil
+		return again()
+	case len(t.Errors) > 0: // and whatever else is wrong, at once
+		if t.Plan, err = d.Editor.Preview(r.Context(), t.Base, c); err != nil && !failed(t, err) {
+			return err
+		} else if err == nil {
+			failed(t, nil)
+		}
 		return again()
 	case !some:
 		t.Errors.Add("", "Nothing would change: it says so already")

@@ -18,6 +18,7 @@ import (
 type input struct {
 	Path        string // its name in the form: "spec.cost[0].annual"
 	Label, Hint string
+	Narrow      bool // a date or a number
 	Type        string // text, long, select, radios, checks, lines, pairs, group, items, fixed
 	Value       string
 	Values      []string
@@ -51,7 +52,7 @@ func (m *formMaker) inputs(props []def.Property, prefix string, value map[string
 
 func (m *formMaker) input(p def.Property, path string, value any, depth int) input {
 	in := input{Path: path, Label: label(p.Name), Hint: hint(p), Value: shown(value)}
-	if !p.Required && p.Type != "group" {
+	if !p.Required {
 		in.Label += " (optional)"
 	}
 	if m.form != nil {
@@ -72,7 +73,7 @@ func (m *formMaker) input(p def.Property, path string, value any, depth int) inp
 		in.Type = "select"
 		in.Options = []ui.SelectItem{{Value: "", Text: "Not said"}, {Value: "true", Text: "Yes"}, {Value: "false", Text: "No"}}
 	case "int", "number", "date", "duration", "scalar":
-		in.Type = "text"
+		in.Type, in.Narrow = "text", p.Type != "scalar"
 	case "group":
 		in.Type = "group"
 		v, _ := value.(map[string]any)
@@ -210,7 +211,21 @@ func label(name string) string {
 			b.WriteRune(r)
 		}
 	}
-	return ui.Words(b.String())
+	return known(ui.Words(b.String()))
+}
+
+// known writes abbreviations as people do.
+func known(s string) string {
+	words := strings.Fields(s)
+	for i, w := range words {
+		switch low := strings.ToLower(w); low {
+		case "saas", "paas":
+			words[i] = map[string]string{"saas": "SaaS", "paas": "PaaS"}[low]
+		case "oidc", "saml", "ldap", "api", "rto", "rpo", "id", "url", "kev", "cpe", "hmo", "csv", "json", "db", "ui", "dpia", "ai":
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // word is a value in words.
@@ -218,7 +233,7 @@ func word(s string) string {
 	if s == "" {
 		return s
 	}
-	s = ui.Words(s)
+	s = known(ui.Words(s))
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 

@@ -14,6 +14,9 @@ type Left struct {
 	Why  string
 }
 
+// NoDefinition is why a document was left that is no definition.
+const NoDefinition = "it is no definition"
+
 func (l Left) String() string { return fmt.Sprintf("line %d: %s", l.Line, l.Why) }
 
 // Format writes a file of definitions in the one form: fields in the order of
@@ -58,7 +61,7 @@ func one(d yamldoc.Doc, lines []string, order Order) (doc, why string) {
 	case root == nil:
 		return "", why
 	case root.Kind != yamldoc.Map || root.Get("kind") == nil:
-		return "", "it is no definition"
+		return "", NoDefinition
 	case !d.Plain() || yamldoc.Shares(d.Text()):
 		return "", "it has anchors, aliases, tags or directives, which only stay as they are written"
 	case strings.HasPrefix(d.Source(), "--- "):
