@@ -23,6 +23,7 @@ type Installed struct {
 	Threats               []Threat
 	Places                []Place
 	Systems               []string // ids of the systems that rely on those places
+	relied                map[string]bool
 }
 
 // Open are the threats that are open.
@@ -71,13 +72,16 @@ type Report struct {
 }
 
 // New works the report out.
-func New(s *register.Snapshot) *Report {
-	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, asset: map[string][]*Installed{}, called: map[[2]string]*Name{}}, by: map[[5]string]*Installed{}, ids: map[[4]string]Identity{}, names: map[[2]string]bool{}, done: map[string]map[string]string{}}
+func New(s *register.Snapshot) *Report { return build(s, true) }
+
+// build works the report out, of components alone or with what runs on assets.
+func build(s *register.Snapshot, onAssets bool) *Report {
+	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, asset: map[string][]*Installed{}, called: map[[2]string]*Name{}}, by: map[[5]string]*Installed{}, ids: map[[4]string]known{}, names: map[[2]string]bool{}, done: map[[2]string]map[string]string{}}
 	r := b.r
 	r.KEV, r.EOL = !r.cat.kevAt.IsZero(), !r.cat.eolAt.IsZero()
 	for _, e := range s.Inventory.Evidence {
 		if cve, ok := strings.CutPrefix(e.Fact, factDone); ok {
-			key := e.Kind + "\x1f" + e.ID
+			key := [2]string{e.Kind, e.ID}
 			if b.done[key] == nil {
 				b.done[key] = map[string]string{}
 			}
@@ -98,25 +102,13 @@ func New(s *register.Snapshot) *Report {
 	for _, c := range s.Components {
 		components[c.ID] = c
 	}
-	assets := make(map[string]int, len(s.Assets))
-	for i, a := range s.Assets {
-		assets[a.ID] = i
-		if a.OS != "" && a.State != "disposed" {
-			name := a.OS
-			if text := strings.TrimSpace(strings.TrimRight(strings.SplitN(a.OSVersion+" ", " ", 2)[0], "0123456789.")); text != "" {
-				name = beforeDigit(a.OSVersion) // Fleet: "Windows Server 2019 Standard"
-			}
-			b.add(Place{"Asset", a.ID, a.Name}, "", name, a.OSVersion, "", "", "", a.Systems)
-		}
-	}
 	for _, x := range s.Inventory.Software {
 		if c, ok := components[x.On]; ok {
 			b.add(Place{"Component", c.ID, c.Name}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", append([]string{c.Spec.System}, c.Spec.UsedBy...))
-		} else if i, ok := assets[x.On]; ok {
-			b.add(Place{"Asset", x.On, s.Assets[i].Name}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", s.Assets[i].Systems)
-		} else {
-			b.add(Place{"Asset", x.On, x.On}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", nil)
 		}
+	}
+	if onAssets {
+		b.assets(components)
 	}
 	for _, i := range b.by {
 		r.Installed = append(r.Installed, i)
@@ -129,6 +121,33 @@ func New(s *register.Snapshot) *Report {
 		return cmp.Or(cmp.Compare(Normal(a.Name), Normal(b.Name)), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Vendor, b.Vendor), cmp.Compare(b.Open(), a.Open()))
 	})
 	return r
+}
+
+// assets adds the operating systems of assets and what is installed on them.
+func (b *builder) assets(components map[string]register.Component) {
+	s := b.r.Snapshot
+	at := make(map[string]int, len(s.Assets))
+	for i, a := range s.Assets {
+		at[a.ID] = i
+		if a.OS == "" || a.State == "disposed" {
+			continue
+		}
+		name := a.OS
+		if v := a.OSVersion; v != "" && (v[0] < '0' || v[0] > '9') {
+			name = beforeDigit(v) // Fleet: "Ubuntu 24.04.3 LTS"
+		}
+		b.add(Place{"Asset", a.ID, cmp.Or(a.Name, a.Tag)}, "", name, a.OSVersion, "", "", "", a.Systems)
+	}
+	for _, x := range s.Inventory.Software {
+		if _, ok := components[x.On]; ok {
+			continue
+		}
+		p, systems := Place{"Asset", x.On, x.On}, []string(nil)
+		if i, ok := at[x.On]; ok {
+			p.Name, systems = cmp.Or(s.Assets[i].Name, s.Assets[i].Tag), s.Assets[i].Systems
+		}
+		b.add(p, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", systems)
+	}
 }
 
 // factDone begins the evidence that a vulnerability was dealt with.
@@ -144,25 +163,24 @@ func beforeDigit(s string) string {
 type builder struct {
 	r     *Report
 	by    map[[5]string]*Installed
-	ids   map[[4]string]Identity
-	names map[[2]string]bool           // whether each name of a product is settled
-	done  map[string]map[string]string // what was dealt with, by place
+	ids   map[[4]string]known
+	names map[[2]string]bool              // whether each name of a product is settled
+	done  map[[2]string]map[string]string // what was dealt with, by place
 }
 
 func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, systems []string) {
-	dealt := b.done[at.Kind+"\x1f"+at.ID]
+	dealt := b.done[[2]string{at.Kind, at.ID}]
 	own := "" // places where other things were dealt with are told apart
 	for _, cve := range slices.Sorted(maps.Keys(dealt)) {
 		own += cve + "\x1f" + dealt[cve] + "\x1f"
 	}
-	raw := [4]string{vendor, name, cpe, eol}
-	id, ok := b.ids[raw]
-	if !ok {
-		id = b.r.cat.identify(vendor, name, cpe, eol)
-		b.ids[raw] = id
-	}
-	if n := [2]string{Normal(vendor), Normal(name)}; id.How != "declared" || !b.names[n] {
-		b.names[n] = b.names[n] || id.Joined()
+	is := b.name(vendor, name, cpe, eol)
+	id := is.identity
+	if n := is.called; n != nil {
+		n.Places++
+		if version != "" && len(n.Versions) < 3 && !slices.Contains(n.Versions, version) {
+			n.Versions = append(n.Versions, version)
+		}
 	}
 	key := [5]string{vendor, name, version, cycle, own}
 	if id.CPE != "" || id.EOL != "" { // whatever the lists call it
@@ -180,9 +198,12 @@ func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, s
 	if n := len(x.Places); n == 0 || x.Places[n-1] != at {
 		x.Places = append(x.Places, at)
 	}
-	b.call(vendor, name, version, id)
 	for _, id := range systems {
-		if id = b.r.Set.Present("System", id); id != "" && !slices.Contains(x.Systems, id) {
+		if id = b.r.Set.Present("System", id); id != "" && !x.relied[id] {
+			if x.relied == nil {
+				x.relied = map[string]bool{}
+			}
+			x.relied[id] = true
 			x.Systems = append(x.Systems, id)
 		}
 	}
@@ -193,21 +214,30 @@ func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, s
 	}
 }
 
-// call notes what lists call a product.
-func (b *builder) call(vendor, name, version string, id Identity) {
-	if id.How == "declared" {
-		return
+// known is which product a name means, and where that is curated.
+type known struct {
+	identity Identity
+	called   *Name // nil where the product is declared
+}
+
+// name looks a name up once.
+func (b *builder) name(vendor, name, cpe, eol string) known {
+	raw := [4]string{vendor, name, cpe, eol}
+	k, ok := b.ids[raw]
+	if ok {
+		return k
 	}
+	k.identity = b.r.cat.identify(vendor, name, cpe, eol)
 	key := [2]string{Normal(vendor), Normal(name)}
-	n := b.r.called[key]
-	if n == nil {
-		n = &Name{Vendor: vendor, Name: name, Identity: id}
-		b.r.called[key] = n
+	b.names[key] = b.names[key] || k.identity.Joined()
+	if k.identity.How != "declared" {
+		if k.called = b.r.called[key]; k.called == nil {
+			k.called = &Name{Vendor: vendor, Name: name, Identity: k.identity}
+			b.r.called[key] = k.called
+		}
 	}
-	n.Places++
-	if version != "" && len(n.Versions) < 3 && !slices.Contains(n.Versions, version) {
-		n.Versions = append(n.Versions, version)
-	}
+	b.ids[raw] = k
+	return k
 }
 
 // OfComponent is what a component is and is made of.
@@ -218,7 +248,7 @@ func (r *Report) OfAsset(id string) []*Installed { return r.asset[id] }
 
 // Fill writes the facts of components and systems.
 func Fill(s *register.Snapshot) {
-	r := New(s)
+	r := build(s, false)
 	t := s.Tables.Of("Component")
 	for _, c := range s.Components {
 		i := t.Find(c.ID)

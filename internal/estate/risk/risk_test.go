@@ -3,6 +3,7 @@ package risk
 import (
 	"testing"
 
+	"github.com/reeve-civic/reeve/internal/estate/estatetest"
 	"github.com/reeve-civic/reeve/internal/estate/importer"
 	"github.com/reeve-civic/reeve/internal/estate/importer/lists"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
@@ -110,4 +111,27 @@ func TestRelease(t *testing.T) {
 			t.Errorf("%s %s%s is %q, guess %t, latest %t", x.product, x.cycle, x.version, r.Cycle.Cycle, r.Guess, r.Latest)
 		}
 	}
+}
+
+// BenchmarkReport works out the risk of 200,000 assets.
+func BenchmarkReport(b *testing.B) {
+	s := estatetest.Large.Snapshot(b)
+	inv := real(b)
+	again := *s.Inventory
+	again.Vulnerabilities, again.Cycles, again.Identities = inv.Vulnerabilities, inv.Cycles, inv.Identities
+	again.Imports = inv.Imports
+	for i := range s.Assets {
+		s.Assets[i].OS, s.Assets[i].OSVersion = "Windows", []string{"10.0.22631.5189", "10.0.19045.5854"}[i%2]
+	}
+	s.Inventory = &again
+	b.Run("facts", func(b *testing.B) {
+		for b.Loop() {
+			Fill(s)
+		}
+	})
+	b.Run("page", func(b *testing.B) {
+		for b.Loop() {
+			New(s)
+		}
+	})
 }

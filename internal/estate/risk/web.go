@@ -54,7 +54,7 @@ const (
 // first.
 func (r *Report) exposed(system string) (out []*Installed) {
 	for _, i := range r.Installed {
-		if i.Open() > 0 && (system == "" || slices.Contains(i.Systems, system)) {
+		if i.Open() > 0 && (system == "" || i.relied[system]) {
 			out = append(out, i)
 		}
 	}
@@ -65,7 +65,7 @@ func (r *Report) exposed(system string) (out []*Installed) {
 // ending are the installed products whose support has ended or soon ends.
 func (r *Report) ending(system string) (out []*Installed) {
 	for _, i := range r.Installed {
-		if days, ok := i.Days(r.Today); ok && days <= SoonDays && (system == "" || slices.Contains(i.Systems, system)) {
+		if days, ok := i.Days(r.Today); ok && days <= SoonDays && (system == "" || i.relied[system]) {
 			out = append(out, i)
 		}
 	}
