@@ -16,6 +16,7 @@ type Prepared struct {
 	*Plan
 	Place Place
 	Files map[string][]byte // that carry it out, by name in the folder; none if nothing changes
+	Base  string            // hash of the definitions that it was prepared for; "" for none
 }
 
 // Prepare reads a file and finds what it means for a folder of definitions. The
@@ -53,6 +54,9 @@ func Prepare(ctx context.Context, src Source, in Input, fsys fs.FS, reg *def.Reg
 		return nil, err
 	}
 	p := &Prepared{Plan: Merge(set, reg, r, was, take), Place: place}
+	if set != nil {
+		p.Base = set.Hash()
+	}
 	if p.Files, err = p.Write(fsys, place); err != nil {
 		return nil, err
 	}
