@@ -158,10 +158,10 @@ func (v *view) memberBetter() Card {
 	switch d := v.fail["must"] - then.fail["must"]; {
 	case d < 0:
 		c.Answer, c.Tone = "Better", ui.Good
-		c.Note = fmt.Sprintf("Three months ago we broke our own rules %d times more than today.", -d)
+		c.Note = fmt.Sprintf("Three months ago we broke our own rules %s more than today.", words.Count(-d, "time", "times"))
 	case d > 0:
 		c.Answer, c.Tone = "Worse", ui.Bad
-		c.Note = fmt.Sprintf("We break our own rules %d times more than three months ago.", d)
+		c.Note = fmt.Sprintf("We break our own rules %s more than three months ago.", words.Count(d, "time", "times"))
 	default:
 		c.Answer, c.Note = "The same", "We keep to our own rules as often as three months ago."
 	}
