@@ -223,7 +223,7 @@ func (a Asks) capabilities(before, after *register.Snapshot) (out []Capability) 
 	was := map[string]bool{}
 	compare := func(id, name, idBefore string) {
 		c := Capability{ID: id, Name: name, Before: a.sum(before, idBefore), After: a.sum(after, id)}
-		if !slices.Equal(c.Before.Systems, c.After.Systems) || c.Before.Fail != c.After.Fail || c.Before.Unknown != c.After.Unknown || !slices.Equal(c.Before.Health, c.After.Health) {
+		if !slices.Equal(c.Before.Systems, c.After.Systems) || c.Before.Fail != c.After.Fail || c.Before.Unknown != c.After.Unknown || !slices.EqualFunc(c.Before.Health, c.After.Health, func(a, b Aspect) bool { return a.Name == b.Name && a.Level == b.Level }) {
 			out = append(out, c)
 		}
 	}

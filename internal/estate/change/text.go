@@ -156,9 +156,6 @@ func (c Capability) says() (out []string) {
 			out = append(out, fmt.Sprintf("%s %s before, %s after", a.Name, level(was[a.Name]), level(a.Level)))
 		}
 	}
-	if len(out) == 0 {
-		out = append(out, "its health rests on other things than before")
-	}
 	return out
 }
 
