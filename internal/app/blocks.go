@@ -59,7 +59,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
-	if b.estate, err = estate.Open(ctx, k, estate.Asks{Exchange: declaredExchange{}, Observed: a.observed}); err != nil {
+	if err := a.openEstate(ctx); err != nil {
 		return fmt.Errorf("estate: %w", err)
 	}
 	if b.data, err = data.Open(ctx, k); err != nil {
@@ -373,6 +373,7 @@ func (a *App) operator() http.Handler {
 		path, _, err := staff.Invite(ctx, operatorID, in.Email, in.Name, in.Roles)
 		return Invitation{a.k.BaseURL + path, a.k.Now().Add(24 * time.Hour)}, err
 	}))
+	mux.Handle("POST /import", operation(a.importList))
 	mux.HandleFunc("POST /backup", a.backup)
 	return mux
 }

@@ -30,10 +30,14 @@ type Config struct {
 	Data        string `yaml:"data" env:"REEVE_DATA" doc:"Folder for the database, keys and checkpoints. Default ./reeve-data."`
 	Database    string `yaml:"database" env:"REEVE_DATABASE" doc:"postgres://… to use PostgreSQL; empty for SQLite in the data folder."`
 	Definitions string `yaml:"definitions" env:"REEVE_DEFINITIONS" doc:"Folder of definitions. Default ./definitions."`
-	Body        string `yaml:"body" env:"REEVE_BODY" doc:"Name of the public body, shown on every page."`
-	TimeZone    string `yaml:"time_zone" env:"REEVE_TIME_ZONE" doc:"Time zone in which days begin and end. Default Europe/London."`
-	MasterKey   string `yaml:"master_key" env:"REEVE_MASTER_KEY" doc:"env:NAME or file:/path of 32 bytes in base64. Default: a file in the data folder, made at first start."`
-	LogLevel    string `yaml:"log_level" env:"REEVE_LOG_LEVEL" doc:"debug, info, warn or error. Default info."`
+	Upstream    struct {
+		URL   string `yaml:"url" env:"REEVE_UPSTREAM_URL" doc:"Git repository of the definitions where changes made in a page are proposed as branches. Empty: they are committed in the definitions folder and in force at once."`
+		Token string `yaml:"token" env:"REEVE_UPSTREAM_TOKEN" doc:"Reference to a token for an upstream over https."`
+	} `yaml:"upstream"`
+	Body      string `yaml:"body" env:"REEVE_BODY" doc:"Name of the public body, shown on every page."`
+	TimeZone  string `yaml:"time_zone" env:"REEVE_TIME_ZONE" doc:"Time zone in which days begin and end. Default Europe/London."`
+	MasterKey string `yaml:"master_key" env:"REEVE_MASTER_KEY" doc:"env:NAME or file:/path of 32 bytes in base64. Default: a file in the data folder, made at first start."`
+	LogLevel  string `yaml:"log_level" env:"REEVE_LOG_LEVEL" doc:"debug, info, warn or error. Default info."`
 
 	TLS struct {
 		Certificate string `yaml:"certificate" env:"REEVE_TLS_CERTIFICATE" doc:"PEM file; with it, only HTTPS is served."`

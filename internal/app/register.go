@@ -1,16 +1,69 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate"
+	"github.com/reeve-civic/reeve/internal/estate/edit"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/exchange/flow"
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
+	"github.com/reeve-civic/reeve/internal/services/casework"
 )
+
+// openEstate opens the estate with the answers to its questions.
+func (a *App) openEstate(ctx context.Context) (err error) {
+	c := a.config
+	o := edit.Options{Registry: registry(), Upstream: c.Upstream.URL}
+	if c.Defs == nil {
+		o.Dir = c.Definitions
+	}
+	if o.Token, err = c.secret("upstream.token", c.Upstream.Token); err != nil {
+		return err
+	}
+	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: declaredExchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Edit: o})
+	return err
+}
+
+// lostDevice is the type of case that a lost or stolen asset opens.
+const lostDevice = "case-lost-device"
+
+func (a *App) lostDevice(tx *store.Tx, by string, x inventory.Asset, stolen bool, note string) (string, error) {
+	if _, ok := a.k.Defs.Set().Lookup("CaseType", lostDevice); !ok {
+		return "", reeve.E(reeve.Invalid, "app.lostDevice", "nobody handles lost devices yet: declare a CaseType with the id %s", lostDevice)
+	}
+	why := cmp.Or(x.Name, x.ID) + " was reported lost."
+	if stolen {
+		why = cmp.Or(x.Name, x.ID) + " was reported stolen."
+	}
+	if note != "" {
+		why += " " + note
+	}
+	c, err := a.blocks.services.Cases.Open(tx, by, casework.New{Type: lostDevice, About: reeve.Ref("asset/" + x.ID), Once: fmt.Sprint(lostDevice, " ", x.ID, " ", tx.Now.Format(time.DateOnly)), Why: why})
+	return string(c.Ref()), err
+}
+
+// person is who changes something, as git names people.
+func (a *App) person(ctx context.Context, actor string) (p edit.Person) {
+	err := a.k.DB.View(ctx, func(tx *store.Tx) error {
+		m, err := a.blocks.identity.Staff.Member(tx, actor)
+		p = edit.Person{Name: m.Name, Email: m.Email}
+		return err
+	})
+	if err != nil || p.Name == "" {
+		p.Name = cmp.Or(p.Email, actor)
+	}
+	return p
+}
 
 // declaredExchange tells the estate what the exchange declares.
 type declaredExchange struct{}

@@ -55,6 +55,69 @@ GET /staff/estate/systems/{id}              staff
 GET /staff/estate/standards/{id}            staff
 GET /staff/estate/capabilities              staff
 GET /staff/estate/capabilities/{id}         staff
+GET /staff/estate/portfolio                 staff
+GET /staff/estate/portfolio/systems/{id}    staff
+GET /staff/estate/portfolio/retire          staff
+GET /staff/estate/portfolio/costs           staff
+GET /staff/estate/portfolio/health          staff
+GET /staff/estate/portfolio/health/{id}     staff
+GET /staff/estate/map                       staff
+GET /staff/estate/map.svg                   staff
+GET /staff/estate/changes                   staff
+GET /staff/estate/search                    staff
+GET /staff/estate/search/hits               staff
+GET /staff/estate/roadmap                   staff
+GET /staff/estate/roadmap/items/{id}        staff
+GET /staff/estate/roadmap/budget            staff
+GET /staff/estate/objectives                staff
+GET /staff/estate/objectives/{id}           staff
+GET /staff/estate/measures                  staff
+GET /staff/estate/measures/{id}             staff
+GET /staff/estate/spend                     staff
+GET /staff/estate/spend/unmatched           staff
+GET /staff/estate/spend/lines/{id}          staff
+POST /staff/estate/spend/lines/{id}         architect integration admin
+GET /staff/estate/spend/suppliers           staff
+GET /staff/estate/spend/contracts           staff
+GET /staff/estate/spend/contracts/{id}      staff
+GET /staff/estate/spend/calendar            staff
+GET /staff/estate/spend/calendar.ics        staff
+GET /staff/estate/assets                    staff
+GET /staff/estate/assets/{id}               staff
+POST /staff/estate/assets/{id}/state        architect integration admin
+POST /staff/estate/assets/{id}/lost         staff
+GET /staff/estate/seats                     staff
+GET /staff/estate/attest                    staff
+POST /staff/estate/attest                   staff
+GET /staff/estate/risk                      staff
+POST /staff/estate/risk/done                architect integration admin
+GET /staff/estate/products                  architect integration admin
+POST /staff/estate/products                 architect integration admin
+GET /staff/estate/owners                    staff
+GET /staff/estate/carbon                    staff
+GET /staff/estate/standards                 staff
+GET /staff/estate/standards/library/{code}  staff
+POST /staff/estate/standards/library/{code}/choose architect integration admin
+POST /staff/estate/standards/{id}/drop      architect integration admin
+GET /staff/estate/scenarios                 staff
+GET /staff/estate/scenarios/try             staff
+GET /staff/estate/scenarios/{name}          staff
+GET /staff/requests                         staff
+GET /staff/requests/new                     staff
+POST /staff/requests/new                    staff
+GET /staff/requests/similar                 staff
+GET /staff/requests/emerging                staff
+GET /staff/requests/{id}                    staff
+GET /staff/requests/{id}/dpia               staff
+GET /staff/requests/{id}/dpia.md            staff
+POST /staff/requests/{id}/decide            architect governance admin
+POST /staff/requests/{id}/answer            staff
+POST /staff/requests/{id}/withdraw          staff
+POST /staff/requests/{id}/check             staff
+POST /staff/requests/{id}/environment       staff
+GET /staff/boards                           staff
+GET /staff/boards/{id}                      staff
+POST /staff/boards/{id}/decide              architect governance admin
 GET /staff/flows                            staff
 GET /staff/flows/{id}                       staff
 GET /staff/journal                          governance integration admin

@@ -15,11 +15,11 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/carbon"
 	"github.com/reeve-civic/reeve/internal/estate/catalogue"
 	"github.com/reeve-civic/reeve/internal/estate/component"
+	"github.com/reeve-civic/reeve/internal/estate/edit"
 	"github.com/reeve-civic/reeve/internal/estate/gate"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/organisation"
 	"github.com/reeve-civic/reeve/internal/estate/performance"
-	"github.com/reeve-civic/reeve/internal/estate/portfolio"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/roadmap"
 	"github.com/reeve-civic/reeve/internal/estate/site"
@@ -28,6 +28,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/system"
 	"github.com/reeve-civic/reeve/internal/kernel"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
 // Kinds are the kinds of definition that the estate reads.
@@ -37,15 +38,23 @@ func Kinds() []def.Kind {
 		roadmap.Kinds(), gate.Kinds(), []def.Kind{catalogue.Kind(), performance.Kind(), carbon.Kind()}, standard.Kinds())
 }
 
-// Asks are the questions that the estate asks of other blocks.
+// Asks are the questions that the estate asks of other blocks, and its settings.
 type Asks struct {
 	Exchange register.Exchange
 	Observed func(ctx context.Context) (*register.Observed, error) // what went through the exchange up to now
+	// Lost opens a case for an asset that was lost or stolen, in the transaction
+	// that says so.
+	Lost func(tx *store.Tx, by string, a inventory.Asset, stolen bool, note string) (caseRef string, err error)
+	Who  func(ctx context.Context, actor string) edit.Person // name and address of an actor ("staff/3")
+	Edit edit.Options                                        // where definitions are changed; the rest is filled in
 }
 
 // Estate is the block, opened.
 type Estate struct {
 	Inventory *inventory.Store
+	Requests  *gate.Keeper
+	Measures  *performance.Keeper
+	Editor    *edit.Editor
 
 	k    *kernel.Kernel
 	asks Asks
@@ -61,6 +70,7 @@ type kept struct {
 	snapshot *register.Snapshot
 	model    *register.Model
 	version  int64 // of the inventory
+	requests int64 // version of the intake requests
 	commits  int64
 	made     time.Time
 	took     time.Duration
@@ -84,13 +94,8 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Estate, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("estate: %s", problems[0])
 	}
-	desk := register.Desk{Mux: k.Web, At: e.At}
-	(&portfolio.Desk{Desk: desk}).Mount(k.Web)
-	return e, nil
+	return e, e.rooms(ctx)
 }
-
-// fills are the rooms' facts, in the order in which they are written.
-func (e *Estate) fills() []func(*register.Snapshot) { return nil }
 
 // At is the estate at the end of a day; the zero date, and today, stand for now.
 // It is made anew when something it is made of has changed. Where making it takes
@@ -129,8 +134,12 @@ func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot
 	if err != nil {
 		return nil, err
 	}
+	requests, err := e.Requests.Version(ctx)
+	if err != nil {
+		return nil, err
+	}
 	k, commits := e.now, e.k.DB.Stats().Commits
-	same := k.snapshot != nil && k.model == e.model && k.version == inv.Version && k.snapshot.Today == def.DateOf(now)
+	same := k.snapshot != nil && k.model == e.model && k.version == inv.Version && k.requests == requests && k.snapshot.Today == def.DateOf(now)
 	if same && (k.commits == commits || now.Sub(k.made) < 20*k.took && k.took > 20*time.Millisecond) {
 		return k.snapshot, nil
 	}
@@ -139,13 +148,13 @@ func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot
 		return nil, err
 	}
 	done := e.k.Now()
-	e.now = kept{snapshot: s, model: e.model, version: inv.Version, commits: commits, made: done, took: done.Sub(now)}
+	e.now = kept{snapshot: s, model: e.model, version: inv.Version, requests: requests, commits: commits, made: done, took: done.Sub(now)}
 	return s, nil
 }
 
 // earlier is the estate as it was when the day ended.
 func (e *Estate) earlier(ctx context.Context, on def.Date) (*register.Snapshot, error) {
-	end := on.AddDays(1).Time(e.k.Zone).Add(-time.Second)
+	end := on.AddDays(1).Time(e.k.Zone).Add(-time.Millisecond) // times are kept to the millisecond
 	activations, err := e.k.Defs.Activations(ctx, 100_000)
 	if err != nil {
 		return nil, err
@@ -154,7 +163,24 @@ func (e *Estate) earlier(ctx context.Context, on def.Date) (*register.Snapshot, 
 	if i < 0 {
 		return nil, reeve.E(reeve.NotFound, "estate.At", "nothing is known of %s: the first definitions were put in force later", on)
 	}
-	set, err := e.k.Defs.Earlier(ctx, activations[i].Hash)
+	m, err := e.modelOf(ctx, activations[i].Hash)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := e.Inventory.At(ctx, end)
+	if err != nil {
+		return nil, err
+	}
+	return e.snapshot(ctx, m, inv, end, false)
+}
+
+// modelOf is a set that was once in force, made ready. It is read again only where
+// no day that is still at hand had the same.
+func (e *Estate) modelOf(ctx context.Context, hash string) (*register.Model, error) {
+	if m := e.atHand(hash); m != nil {
+		return m, nil
+	}
+	set, err := e.k.Defs.Earlier(ctx, hash)
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +188,30 @@ func (e *Estate) earlier(ctx context.Context, on def.Date) (*register.Snapshot, 
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("estate: %s", problems[0])
 	}
-	inv, err := e.Inventory.At(ctx, end)
+	return m, nil
+}
+
+func (e *Estate) atHand(hash string) *register.Model {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.model.Set.Hash() == hash {
+		return e.model
+	}
+	for _, k := range e.past {
+		if k.snapshot.Set.Hash() == hash {
+			return k.snapshot.Model
+		}
+	}
+	return nil
+}
+
+// WithSet is the estate now as it would be with a set that was once in force.
+func (e *Estate) WithSet(ctx context.Context, hash string) (*register.Snapshot, error) {
+	m, err := e.modelOf(ctx, hash)
 	if err != nil {
 		return nil, err
 	}
-	return e.snapshot(ctx, m, inv, end, false)
+	return e.Draft(ctx, m.Set)
 }
 
 // Draft is the estate now as it would be with another set of definitions.
@@ -194,6 +239,14 @@ func (e *Estate) snapshot(ctx context.Context, m *register.Model, inv *inventory
 		}
 		p.Observed = seen
 	}
+	var before time.Time // the requests as they were; zero for now
+	if !observe {
+		before = at
+	}
+	var err error
+	if p.Entities, err = e.Requests.Entities(ctx, before); err != nil {
+		return nil, err
+	}
 	s := register.New(p)
-	return s, s.Judge(ctx, e.fills()...)
+	return s, s.Judge(ctx, fills()...)
 }

@@ -202,12 +202,24 @@ func (r *Register) ByEmail(tx *store.Tx, email string) (id string, err error) {
 // Name returns the name of a member of staff by id ("staff/3"), or the id itself
 // when nobody has it.
 func (r *Register) Name(tx *store.Tx, id string) (string, error) {
-	s, found, err := byID(tx, number(id))
-	if err != nil || !found {
-		return id, err
+	m, err := r.Member(tx, id)
+	if reeve.KindOf(err) == reeve.NotFound {
+		return id, nil
 	}
-	m, err := r.open(s)
 	return m.Name, err
+}
+
+// Member finds a member of staff by id ("staff/3"). The error is NotFound where
+// nobody has it.
+func (r *Register) Member(tx *store.Tx, id string) (Member, error) {
+	s, found, err := byID(tx, number(id))
+	switch {
+	case err != nil:
+		return Member{}, err
+	case !found:
+		return Member{}, reeve.E(reeve.NotFound, "identity/staff.Member", "there is no member of staff %q", id)
+	}
+	return r.open(s)
 }
 
 func (r *Register) open(s row) (m Member, err error) {
