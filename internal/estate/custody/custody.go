@@ -151,8 +151,9 @@ type Task struct {
 	Due            bool
 }
 
-// tasks are the systems of an owner, and the assets that are theirs or run them.
-func tasks(s *register.Snapshot, owner string) (out []Task) {
+// tasks are the systems of an owner with the assets that they run on, and what the
+// owner holds if whoever asks may know that.
+func tasks(s *register.Snapshot, owner string, sees bool) (out []Task) {
 	said := map[string]inventory.Attestation{}
 	for _, a := range s.Inventory.Attestations {
 		said[a.Kind+"\x1f"+a.ID] = a
@@ -185,13 +186,13 @@ func tasks(s *register.Snapshot, owner string) (out []Task) {
 			continue
 		}
 		h := d.Find(a.Holder)
-		held := a.Holder != "" && (a.Holder == owner || h.OK && h.Person.ID == owner)
+		held := sees && a.Holder != "" && (a.Holder == owner || h.OK && h.Person.ID == owner)
 		if held || slices.ContainsFunc(a.Systems, func(id string) bool { return mine[s.Set.Present("System", id)] }) {
 			what := strings.TrimSpace(a.Maker + " " + a.Model)
 			if held {
 				what += ", held by " + cmp.Or(h.Person.Name, owner)
 			} else {
-				what += ", runs " + strings.Join(a.Systems, ", ")
+				what += ", runs " + strings.Join(systemNames(s, a.Systems), ", ")
 			}
 			add(Task{Kind: "Asset", ID: a.ID, Name: cmp.Or(a.Name, a.Tag, a.ID), What: strings.TrimPrefix(what, ", ")})
 		}
@@ -200,6 +201,17 @@ func tasks(s *register.Snapshot, owner string) (out []Task) {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.Kind, a.Kind))
 	})
 	return out
+}
+
+func systemNames(s *register.Snapshot, ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id
+		if x, ok := s.System(id); ok {
+			names[i] = x.Name
+		}
+	}
+	return names
 }
 
 func rank(t Task) int {

@@ -249,6 +249,12 @@ func (d *Desk) lost(w http.ResponseWriter, r *http.Request) error {
 	return web.Redirect(w, r, href(nil, a.ID))
 }
 
+// seesHeld reports whether whoever is signed in may know what an owner holds:
+// their own things, or everybody's.
+func (d *Desk) seesHeld(ctx context.Context, owner string) bool {
+	return d.may(ctx, Holders) || d.Who != nil && owner != "" && d.Who(ctx, web.Actor(ctx)) == owner
+}
+
 // attestation is what the page of an owner's tasks shows.
 type attestation struct {
 	*register.Snapshot
@@ -285,7 +291,7 @@ func (d *Desk) tasks(w http.ResponseWriter, r *http.Request, errs ui.Errors) err
 		v.Owners = append(v.Owners, ui.SelectItem{Value: id, Text: personText(dir, id)})
 	}
 	if v.Owner != "" {
-		v.Name, v.Tasks = personText(dir, v.Owner), tasks(s, v.Owner)
+		v.Name, v.Tasks = personText(dir, v.Owner), tasks(s, v.Owner, d.seesHeld(r.Context(), v.Owner))
 		for _, t := range v.Tasks {
 			if t.Due {
 				v.Due++
@@ -306,7 +312,7 @@ func (d *Desk) attested(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	kind, id, owner := r.PostFormValue("kind"), r.PostFormValue("id"), r.PostFormValue("owner")
-	at := slices.IndexFunc(tasks(s, owner), func(t Task) bool { return t.Kind == kind && t.ID == id })
+	at := slices.IndexFunc(tasks(s, owner, d.seesHeld(r.Context(), owner)), func(t Task) bool { return t.Kind == kind && t.ID == id })
 	if at < 0 {
 		return reeve.E(reeve.Invalid, "estate.attest", "that is not a task of %q", owner)
 	}

@@ -384,7 +384,7 @@ func (r *Report) Entries() (out []Entry) {
 	have := map[string]string{} // words of what is installed, by CPE
 	for _, i := range r.Installed {
 		if i.Identity.CPE != "" {
-			have[i.Identity.CPE] = i.Vendor + " " + i.Name + " " + strings.NewReplacer(":", " ", "_", " ").Replace(i.Identity.CPE)
+			have[i.Identity.CPE] = i.Name + " " + strings.NewReplacer(":", " ", "_", " ").Replace(i.Identity.CPE)
 		}
 	}
 	at := map[[2]string]int{}
@@ -401,9 +401,8 @@ func (r *Report) Entries() (out []Entry) {
 			continue
 		}
 		e := Entry{Vendor: v.Vendor, Product: v.Product, Count: 1}
-		words := tokens(v.Vendor + " " + v.Product)
 		for cpe, text := range have {
-			if n := shared(words, tokens(text)); n >= 0.4 {
+			if n := shared(without(v.Product, v.Vendor), without(text, v.Vendor)); n >= 0.4 {
 				e.Suggestions = append(e.Suggestions, Suggestion{CPE: cpe, Score: n})
 			}
 		}
@@ -417,6 +416,18 @@ func (r *Report) Entries() (out []Entry) {
 	slices.SortStableFunc(out, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(b.Suggestions[0].Score, a.Suggestions[0].Score), cmp.Compare(b.Count, a.Count))
 	})
+	return out
+}
+
+// without are the words of a name beside those of the vendor, which all of the
+// vendor's products share.
+func without(name, vendor string) map[string]bool {
+	out := tokens(name)
+	for w := range tokens(vendor) {
+		if len(out) > 1 {
+			delete(out, w)
+		}
+	}
 	return out
 }
 

@@ -157,3 +157,12 @@ func (i *Installed) placeItems() []ui.SelectItem {
 	}
 	return items
 }
+
+// text says where a name is, and in which versions.
+func (n *Name) text() string {
+	text := plural(n.Places, "place", "places")
+	if len(n.Versions) > 0 {
+		text += ", version " + strings.Join(n.Versions, ", ")
+	}
+	return text
+}
