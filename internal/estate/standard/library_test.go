@@ -113,7 +113,7 @@ var examples = map[string]struct{ pass, fail, unknown [2]map[string]any }{
 	"CO2-02": {two(nil, m("kgCo2ePerUser", 10.0, "kgCo2ePerUserLastYear", 10.0)), two(nil, m("kgCo2ePerUser", 11.0, "kgCo2ePerUserLastYear", 10.5)), two(nil, m("kgCo2ePerUser", 11.0))},
 	"GOV-01": {two(m("gate.at", "design"), m("daysInGate", 10, "gateTargetDays", 10)), two(m("gate.at", "design"), m("daysInGate", 11, "gateTargetDays", 10)), two(m("gate.at", "design"), m("daysInGate", 11))},
 	"GOV-02": {two(nil, m("minutesOnHighRiskShare", 0.6)), two(nil, m("minutesOnHighRiskShare", 0.5)), two(nil, nil)},
-	"GOV-03": {two(m("kind", "pilot"), m("pilotAgeDays", 365, "touchesSensitive", false)), two(m("kind", "pilot"), m("pilotAgeDays", 1, "touchesSensitive", true)), two(m("kind", "pilot"), m("pilotAgeDays", 1))},
+	"GOV-03": {two(m("kind", "pilot"), m("pilotAgeDays", 365, "pilotOverdue", false, "touchesSensitive", false)), two(m("kind", "pilot"), m("pilotAgeDays", 60, "pilotOverdue", true, "touchesSensitive", false)), two(m("kind", "pilot"), m("pilotAgeDays", 1, "touchesSensitive", false))},
 	"GOV-04": {two(m("targetDays", 10), m("medianWaitDays", 10)), two(m("targetDays", 10), m("medianWaitDays", 11)), two(m("targetDays", 10), nil)},
 	"GOV-05": {two(m("audience", "staff"), m("requestLinkOk", true, "updatedAgeDays", 183)), two(m("audience", "staff"), m("requestLinkOk", false)), two(m("audience", "staff"), m("requestLinkOk", true))},
 	"GOV-06": {two(nil, m("customBuilt", false)), two(nil, m("customBuilt", true, "publicRepository", false)), two(nil, m("customBuilt", true))},
