@@ -113,16 +113,17 @@ func lost(before, after *register.Snapshot, out map[key]Fault) {
 		x, ok := after.System(after.Set.Present("System", id))
 		return x, ok && x.Spec.InUse()
 	}
+	still, route := map[string]bool{}, map[[3]string]bool{}
+	for _, f := range after.Flows {
+		still[f.ID], route[[3]string{f.From, f.To, f.Record}] = true, true
+	}
 	for _, f := range before.Flows {
-		if _, still := after.Set.Lookup("Flow", f.ID); still {
+		if still[after.Set.Present("Flow", f.ID)] {
 			continue
 		}
 		from, okFrom := used(f.From)
 		to, okTo := used(f.To)
-		again := slices.ContainsFunc(after.Flows, func(g register.Flow) bool {
-			return g.From == from.ID && g.To == to.ID && g.Record == after.Set.Present("RecordType", f.Record)
-		})
-		if okFrom && okTo && !again {
+		if okFrom && okTo && !route[[3]string{from.ID, to.ID, after.Set.Present("RecordType", f.Record)}] {
 			add("Flow", f.ID, f.Name, "lost", "It is gone, and nothing else takes %s from %s to %s.", f.Record, from.Name, to.Name)
 		}
 		if okFrom != okTo {
