@@ -68,7 +68,7 @@ func Draw(c Line) templ.Component {
 		p.line(left, y(v), right, y(v), "app-chart__grid")
 		p.text(left-6, y(v)+5, "end", "app-chart__label", c.Format(v))
 	}
-	every := max(1, (len(c.Points)+3)/4)
+	every := max(1, (len(c.Points)+2)/3)
 	for i := 0; i < len(c.Points); i += every {
 		anchor := "middle"
 		if i == 0 {

@@ -54,6 +54,14 @@ func DrawTimeline(c Timeline) templ.Component {
 		return min(max(float64(d.Sub(c.From))/days, 0), 1) * timeWidth
 	}
 	c.quarters(p, x, float64(height))
+	if !c.Today.Before(c.From) && !c.To.Before(c.Today) {
+		p.line(x(c.Today), 24, x(c.Today), float64(height), "app-chart__today")
+		anchor := "middle"
+		if x(c.Today) < 30 {
+			anchor = "start"
+		}
+		p.text(x(c.Today), 20, anchor, "app-chart__label app-chart__label--today", "Today")
+	}
 	at, y := map[string]placed{}, float64(timeTop)
 	for _, l := range c.Lanes {
 		y += rowHeight
@@ -77,14 +85,6 @@ func DrawTimeline(c Timeline) templ.Component {
 			c.span(p, s, at[s.ID])
 			y += rowHeight
 		}
-	}
-	if !c.Today.Before(c.From) && !c.To.Before(c.Today) {
-		p.line(x(c.Today), 24, x(c.Today), float64(height), "app-chart__today")
-		anchor := "middle"
-		if x(c.Today) < 30 {
-			anchor = "start"
-		}
-		p.text(x(c.Today), 20, anchor, "app-chart__label app-chart__label--today", "Today")
 	}
 	return p.done()
 }

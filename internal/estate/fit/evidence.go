@@ -16,14 +16,14 @@ import (
 // business scores what the system does for the body.
 func (r *Report) business(row *Row) {
 	s := &row.Business
-	use := Evidence{What: "People who have it use it", Weight: 3, Found: "Import who has a seat and when it was last used."}
+	use := Evidence{What: "People who have it use it", Lacks: "who uses it", Weight: 3, Found: "Import who has a seat and when it was last used."}
 	if n := r.seats[row.ID]; n.given > 0 {
 		use.Known, use.Value = 1, min(float64(n.active)/float64(n.given)/0.8, 1) // four in five is as good as all: people are ill, new, away
 		use.Found = fmt.Sprintf("%d of %d who have it used it in the last 90 days.", n.active, n.given)
 	}
 	s.add(use)
 
-	aims := Evidence{What: "It serves what the body wants to reach", Weight: 2, Found: "Declare objectives, and the systems that serve each."}
+	aims := Evidence{What: "It serves what the body wants to reach", Lacks: "objectives", Weight: 2, Found: "Declare objectives, and the systems that serve each."}
 	if r.declared.objectives {
 		aims.Known, aims.Found = 1, "No objective names it."
 		if names := r.objectives[row.ID]; len(names) > 0 {
@@ -34,7 +34,7 @@ func (r *Report) business(row *Row) {
 	s.add(r.price(row))
 	s.add(r.alone(row))
 
-	needed := Evidence{What: "Services need it", Weight: 2, Found: "Declare services, and the systems that each needs."}
+	needed := Evidence{What: "Services need it", Lacks: "services", Weight: 2, Found: "Declare services, and the systems that each needs."}
 	if r.declared.services {
 		needed.Known, needed.Found = 1, "No service in the catalogue needs it."
 		if vs := r.services[row.ID]; len(vs) > 0 {
@@ -51,7 +51,7 @@ func (r *Report) business(row *Row) {
 
 // price holds the cost of a user against that of systems which do the same.
 func (r *Report) price(row *Row) Evidence {
-	e := Evidence{What: "It costs no more a user than systems that do the same", Weight: 2}
+	e := Evidence{What: "It costs no more a user than systems that do the same", Lacks: "its cost or its users", Weight: 2}
 	if !row.PerUser.Sure || row.PerUser.Lacks {
 		e.Found = "What it costs, or how many use it, is not known."
 		return e
@@ -67,7 +67,7 @@ func (r *Report) price(row *Row) Evidence {
 		}
 	}
 	if len(peers) == 0 {
-		e.Found = fmt.Sprintf("%s a user; there is nothing to hold it against.", row.PerUser)
+		e.Weight, e.Found = 0, fmt.Sprintf("%s a user; there is nothing to hold it against.", row.PerUser)
 		return e
 	}
 	slices.Sort(peers)
@@ -80,7 +80,7 @@ func (r *Report) price(row *Row) Evidence {
 
 // alone asks whether other systems do the same, and whether this is the one to keep.
 func (r *Report) alone(row *Row) Evidence {
-	e := Evidence{What: "No other system does the same, or this is the one that was chosen", Weight: 2, Found: "Declare what it does for the body (its capabilities)."}
+	e := Evidence{What: "No other system does the same, or this is the one that was chosen", Lacks: "what it does for the body", Weight: 2, Found: "Declare what it does for the body (its capabilities)."}
 	if len(row.Spec.Capabilities) == 0 {
 		return e
 	}
@@ -108,7 +108,7 @@ func (r *Report) technical(row *Row) {
 
 	table := r.Tables.Of("System")
 	at := table.Find(row.ID)
-	documented := Evidence{What: "Its interfaces are documented", Weight: 1, Found: "Describe its interfaces, or say that there are none."}
+	documented := Evidence{What: "Its interfaces are documented", Lacks: "its interfaces", Weight: 1, Found: "Describe its interfaces, or say that there are none."}
 	all, known := whole(table, at, "interfaces")
 	if n, ok := whole(table, at, "documentedInterfaces"); ok && known {
 		documented.Known, documented.Found = 1, "It has no interface."
@@ -117,7 +117,7 @@ func (r *Report) technical(row *Row) {
 		}
 	}
 	s.add(documented)
-	restored := Evidence{What: "A restore was tried within a year", Weight: 1, Found: "Say when a restore was last tried."}
+	restored := Evidence{What: "A restore was tried within a year", Lacks: "its last restore", Weight: 1, Found: "Say when a restore was last tried."}
 	if days, ok := whole(table, at, "restoreTestAgeDays"); ok {
 		restored.Known, restored.Found = 1, "Last tried "+words.Days(-int(days))+"."
 		switch {
@@ -133,7 +133,7 @@ func (r *Report) technical(row *Row) {
 
 // endOfLife is how long the maker still supports what the system is made of.
 func (r *Report) endOfLife(row *Row) Evidence {
-	e := Evidence{What: "What it is made of is supported", Weight: 3, Found: "Declare its components and their products, and import the list of ends of life."}
+	e := Evidence{What: "What it is made of is supported", Lacks: "its parts and how long they are supported", Weight: 3, Found: "Declare its components and their products, and import the list of ends of life."}
 	table := r.Tables.Of("Component")
 	parts, known, least, name := r.ComponentsOf(row.ID), 0, int64(0), ""
 	for _, c := range parts {
@@ -145,7 +145,7 @@ func (r *Report) endOfLife(row *Row) Evidence {
 		}
 	}
 	if known == 0 {
-		return e
+		return hosted(row, parts, e)
 	}
 	e.Known = float64(known) / float64(len(parts))
 	switch {
@@ -174,7 +174,7 @@ const weaknessesText = "No exploited weakness is open past its date"
 
 // weaknesses are those that are known to be exploited and should be closed by now.
 func (r *Report) weaknesses(row *Row) Evidence {
-	e := Evidence{What: weaknessesText, Weight: 3, Found: "Declare its components and their products, and import the list of exploited weaknesses."}
+	e := Evidence{What: weaknessesText, Lacks: "its parts and how long they are supported", Weight: 3, Found: "Declare its components and their products, and import the list of exploited weaknesses."}
 	table := r.Tables.Of("Component")
 	parts, known, open := r.ComponentsOf(row.ID), 0, int64(0)
 	for _, c := range parts {
@@ -184,7 +184,7 @@ func (r *Report) weaknesses(row *Row) Evidence {
 		}
 	}
 	if known == 0 {
-		return e
+		return hosted(row, parts, e)
 	}
 	e.Known = float64(known) / float64(len(parts))
 	e.Found = fmt.Sprintf("None, in %s of %d looked at.", words.Count(known, "part", "parts"), len(parts))
@@ -194,10 +194,19 @@ func (r *Report) weaknesses(row *Row) Evidence {
 	return e
 }
 
+// hosted leaves a piece out where a supplier runs the system as a service and
+// nothing in it is ours to keep up.
+func hosted(row *Row, parts []register.Component, e Evidence) Evidence {
+	if row.Spec.Hosting == "saas" && len(parts) == 0 {
+		e.Weight, e.Found = 0, "Its supplier runs it as a service; no part of it is ours to keep up."
+	}
+	return e
+}
+
 // standards are those about the system, what must be met counting three times as
 // much as what is for information. One waived counts half: it is accepted, not met.
 func (r *Report) standards(row *Row) Evidence {
-	e := Evidence{What: "It meets the standards", Weight: 3, Found: "No standard is about it."}
+	e := Evidence{What: "It meets the standards", Lacks: "how it stands to the standards", Weight: 3, Found: "No standard is about it."}
 	var all, known, good float64
 	met, fail, unknown := 0, 0, 0
 	for _, f := range r.Outcome.Of("System", row.ID) {
@@ -218,6 +227,7 @@ func (r *Report) standards(row *Row) Evidence {
 		}
 	}
 	if all == 0 {
+		e.Weight = 0
 		return e
 	}
 	e.Known = known / all

@@ -37,7 +37,8 @@ const (
 type Evidence struct {
 	What   string  // "People who have it use it"
 	Found  string  // "180 of 210 seats were used in the last 90 days"; what to do where not known
-	Weight float64 // how much it counts
+	Lacks  string  // what to find out where it is not known: "who uses it"
+	Weight float64 // how much it counts; 0 where it says nothing about this system
 	Known  float64 // share of it that is known, 0 to 1
 	Value  float64 // 0 bad to 1 good
 }

@@ -185,6 +185,8 @@ func scoreText(s Score) string {
 
 func evidenceTag(e Evidence) (string, ui.Tone) {
 	switch {
+	case e.Weight == 0:
+		return "Not counted", ui.Quiet
 	case e.Known == 0:
 		return "Not known", ui.Quiet
 	case e.Value >= 0.8:
@@ -207,20 +209,61 @@ func levelTag(l Level) (string, ui.Tone) {
 	return "Not known", ui.Quiet
 }
 
-// missing are the pieces of evidence that are not known, by what to do.
-func missing(row *Row) string {
-	var out []string
+// missing is what to find out before a system can be judged.
+func missing(row *Row) (out []string) {
 	for _, s := range []Score{row.Business, row.Technical} {
 		if s.Known() {
 			continue
 		}
 		for _, e := range s.Evidence {
-			if e.Known == 0 && !slices.Contains(out, e.Found) {
-				out = append(out, e.Found)
+			if e.Known < 1 && e.Weight > 0 && !slices.Contains(out, e.Lacks) {
+				out = append(out, e.Lacks)
 			}
 		}
 	}
-	return strings.Join(out, " ")
+	return out
+}
+
+// gap is something that is not known of many systems.
+type gap struct {
+	What, How string
+	Systems   int
+}
+
+// gaps are what is missing to judge the rows, the most frequent first.
+func gaps(rows []*Row) (out []gap) {
+	for _, row := range rows {
+		had := map[string]bool{}
+		for _, s := range []Score{row.Business, row.Technical} {
+			for _, e := range s.Evidence {
+				if s.Known() || e.Known > 0 || e.Weight == 0 || had[e.Lacks] {
+					continue
+				}
+				had[e.Lacks] = true
+				i := slices.IndexFunc(out, func(g gap) bool { return g.What == e.Lacks })
+				if i < 0 {
+					i = len(out)
+					out = append(out, gap{What: e.Lacks, How: e.Found})
+				}
+				out[i].Systems++
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b gap) int { return b.Systems - a.Systems })
+	return out
+}
+
+// counts says how much a piece of evidence counts.
+func counts(e Evidence) string {
+	switch e.Weight {
+	case 0:
+		return "Not counted"
+	case 1:
+		return "Once"
+	case 2:
+		return "Twice"
+	}
+	return fmt.Sprintf("%.0f times", e.Weight)
 }
 
 // breaks says what would break, in words.

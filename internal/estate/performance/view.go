@@ -99,6 +99,15 @@ func moved(s Series) string {
 	return text
 }
 
+// lastText says of when the last number is, and how it moved.
+func lastText(s Series, last Point) string {
+	text := "on " + words.Date(last.On)
+	if m := moved(s); m != "" {
+		text += ", " + m
+	}
+	return text + "."
+}
+
 func period(every string) string { return words.Or(every, "month") }
 
 // label names the period that a day lies in.

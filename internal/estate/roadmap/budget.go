@@ -46,10 +46,13 @@ func (n Need) Left() register.Money { return n.Amount - n.Contracts - n.Agreed -
 // Budgets works the budget lines out.
 func (p *Plan) Budgets() (out []Budget) {
 	_, imported := p.Inventory.Imports[string(inventory.TypeLedger)]
-	shared := map[string]int{}
+	lines := map[string]map[string]int{} // operating lines of a year, by organisation
 	for _, l := range p.Lines {
-		if l.Spec.Type == "operating" {
-			shared[l.Spec.Year+"/"+l.Spec.Organisation]++
+		if l.Spec.Type == "operating" && l.Spec.Organisation != "" {
+			if lines[l.Spec.Year] == nil {
+				lines[l.Spec.Year] = map[string]int{}
+			}
+			lines[l.Spec.Year][l.Spec.Organisation]++
 		}
 	}
 	for _, l := range p.Lines {
@@ -68,8 +71,8 @@ func (p *Plan) Budgets() (out []Budget) {
 				}
 			}
 		}
-		if l.Spec.Type == "operating" && l.Spec.Organisation != "" && shared[l.Spec.Year+"/"+l.Spec.Organisation] == 1 && !b.From.IsZero() {
-			b.Contracts, b.Counted = p.contractsOf(l.Spec.Organisation, b.From, b.To), true
+		if l.Spec.Type == "operating" && lines[l.Spec.Year][l.Spec.Organisation] == 1 && !b.From.IsZero() {
+			b.Contracts, b.Counted = p.contractsOf(l.Spec.Organisation, lines[l.Spec.Year], b.From, b.To), true
 		}
 		if b.Ledger = imported && l.Spec.Code != "" && !b.From.IsZero(); b.Ledger {
 			for _, x := range p.Inventory.Ledger {
@@ -92,7 +95,7 @@ func (p *Plan) Needs() (out []Need) {
 			i = len(out)
 			n := Need{Year: b.Spec.Year, Type: b.Spec.Type}
 			if n.Type == "operating" && !b.From.IsZero() {
-				c := p.contractsOf("", b.From, b.To)
+				c := p.contractsOf("", nil, b.From, b.To)
 				n.Contracts, n.ContractsLack = c.Known, c.Lacks
 			}
 			out = append(out, n)
@@ -108,10 +111,11 @@ func (p *Plan) Needs() (out []Need) {
 	return out
 }
 
-// contractsOf is what contracts cost an organisation and its parts, or everybody
-// for "", from one day to another, by the days on which they bind. One that renews
+// contractsOf is what contracts cost an organisation, or everybody for "", from one
+// day to another, by the days on which they bind. Its parts count with it, but for
+// those that have a line of their own. One that renews
 // by itself, or of which it is not said, goes on.
-func (p *Plan) contractsOf(organisation string, from, to def.Date) (sum register.Cost) {
+func (p *Plan) contractsOf(organisation string, lines map[string]int, from, to def.Date) (sum register.Cost) {
 	sum.Sure = true
 	for _, k := range p.Contracts {
 		days := bound(k, from, to)
@@ -120,7 +124,7 @@ func (p *Plan) contractsOf(organisation string, from, to def.Date) (sum register
 		}
 		share := 1.0
 		if organisation != "" {
-			if share = p.share(k, organisation); share == 0 {
+			if share = p.share(k, organisation, lines); share == 0 {
 				continue
 			}
 		}
@@ -144,16 +148,16 @@ func bound(k register.Contract, from, to def.Date) int {
 	return max(0, to.Sub(from)+1)
 }
 
-// share is the part of a contract that an organisation with its parts bears: as
-// allocated, else by the systems that it pays for.
-func (p *Plan) share(k register.Contract, organisation string) float64 {
+// share is the part of a contract that an organisation's line bears: as allocated,
+// else by the systems that it pays for.
+func (p *Plan) share(k register.Contract, organisation string, lines map[string]int) float64 {
 	var share, all float64
 	for _, c := range k.Spec.Cost {
 		w := float64(c.Annual)
 		all += w
 		if len(c.Allocate) > 0 {
 			for id, part := range c.Allocate {
-				if p.within(id, organisation) {
+				if p.bearer(id, lines) == organisation {
 					share += w * part
 				}
 			}
@@ -161,7 +165,7 @@ func (p *Plan) share(k register.Contract, organisation string) float64 {
 		}
 		systems := p.Pays[k.ID]
 		for _, id := range systems {
-			if x, ok := p.System(id); ok && p.within(x.Spec.Organisation, organisation) {
+			if x, ok := p.System(id); ok && p.bearer(x.Spec.Organisation, lines) == organisation {
 				share += w / float64(len(systems))
 			}
 		}
@@ -172,18 +176,19 @@ func (p *Plan) share(k register.Contract, organisation string) float64 {
 	return share / all
 }
 
-func (p *Plan) within(id, whole string) bool {
+// bearer is the nearest organisation, from id upwards, that has a line; "" if none.
+func (p *Plan) bearer(id string, lines map[string]int) string {
 	for range len(p.Organisations) + 1 {
-		if id == whole {
-			return true
+		if lines[id] > 0 {
+			return id
 		}
-		o, ok := p.Organisations[id]
+		o, ok := p.Organisations[p.Set.Present("Organisation", id)]
 		if !ok || o.Spec.Parent == "" {
-			return false
+			return ""
 		}
 		id = o.Spec.Parent
 	}
-	return false
+	return ""
 }
 
 // Year reads a financial year: 2026-27 (April to March), or 2026 (the calendar's).

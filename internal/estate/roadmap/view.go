@@ -124,7 +124,7 @@ func quarterStart(d def.Date) def.Date {
 
 func stateTag(x Item) (string, ui.Tone) {
 	text := words.Capital(words.Value(State(x)))
-	return text, map[string]ui.Tone{"agreed": ui.Info, "under-way": ui.Special, "done": ui.Good, "stopped": ui.Quiet}[State(x)]
+	return text, map[string]ui.Tone{"proposed": ui.Quiet, "agreed": ui.Info, "under-way": ui.Special, "done": ui.Good, "stopped": ui.Quiet}[State(x)]
 }
 
 // changeText says a change in words.

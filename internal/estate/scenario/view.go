@@ -72,6 +72,12 @@ func hostingItems() []ui.SelectItem {
 	return out
 }
 
+// gone reports whether a system is not in use after the changes.
+func gone(c *Comparison, system string) bool {
+	x, ok := c.After.System(system)
+	return !ok || !x.Spec.InUse()
+}
+
 // signed is a change of money with its direction in words.
 func signed(m register.Money) string {
 	switch {
