@@ -75,7 +75,7 @@ func period(activations []def.Activation, from, to def.Date, now time.Time) (p P
 		if i+1 < len(activations) {
 			t.Before = activations[i+1].Hash
 		}
-		if !t.Day.Before(p.From) && !t.Day.After(p.To) {
+		if (t.Day.After(p.From) || p.From == p.To && t.Day == p.From) && !t.Day.After(p.To) { // a day counts as it was when it ended
 			p.Taken = append(p.Taken, t)
 		}
 	}
