@@ -65,7 +65,7 @@ func stats(f *Footprint) []ui.Stat {
 		money = fmt.Sprintf("%d%%", f.MoneyKnown*100/f.Money)
 	}
 	return []ui.Stat{
-		{Label: "CO2 equivalent a year", Value: f.Total.String(), Note: "from " + f.Total.Range()},
+		{Label: "CO2 equivalent a year", Value: f.Total.String(), Note: f.Total.Range() + ", counting what has no published range as it is"},
 		{Label: "Devices covered", Value: percent(f.AssetsKnown, f.Assets), Note: fmt.Sprintf("%s of %s in service", chart.Number(float64(f.AssetsKnown)), chart.Number(float64(f.Assets)))},
 		{Label: "Contract money covered", Value: money, Note: fmt.Sprintf("%d of %d contracts in force", f.ContractsKnown, f.Contracts)},
 		{Label: "Systems covered in full", Value: percent(full, len(f.Systems)), Note: fmt.Sprintf("%d of %d in use", full, len(f.Systems))},
