@@ -124,7 +124,7 @@ func unread(routes []web.Route) map[string]*regexp.Regexp {
 // reads them. Of pages that differ only in a number it reads a few.
 func crawl(t *testing.T, start string, by *guest) map[string]*guest {
 	const few = 3
-	number := regexp.MustCompile(`[a-z]?[0-9][0-9a-z.-]*|m-[a-z0-9]+|(sys|cap|flow|ben|std)-[a-z-]+`)
+	number := regexp.MustCompile(`[a-z]?[0-9][0-9a-z.-]*|m-[a-z0-9]+|(sys|cap|flow|ben|std|con|org|rm|obj|mea|bud|req|svc|site|ast|board|cmp|if|rec|agr|post|person|srv)-[a-z0-9.-]+`)
 	area := strings.SplitN(start, "/", 3)[1]
 	done, alike, from := map[string]*guest{}, map[string]int{}, map[string]string{start: "the start"}
 	for todo := []string{start}; len(todo) > 0; todo = todo[1:] {

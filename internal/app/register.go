@@ -23,7 +23,7 @@ import (
 // openEstate opens the estate with the answers to its questions.
 func (a *App) openEstate(ctx context.Context) (err error) {
 	c := a.config
-	o := edit.Options{Registry: registry(), Upstream: c.Upstream.URL}
+	o := edit.Options{Registry: registry(), Upstream: c.Upstream.URL, FS: c.Defs}
 	if c.Defs == nil {
 		o.Dir = c.Definitions
 	}

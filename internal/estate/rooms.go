@@ -68,11 +68,7 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 	(&carbon.Desk{Desk: desk}).Mount(k.Web)
 	(&standing.Desk{Desk: desk, Edit: e.edit}).Mount(k.Web)
 	(&scenario.Desk{Desk: desk, Comparer: scenario.Comparer{Draft: e.Draft, Carbon: Carbon}}).Mount(k.Web)
-	in := &intake.Desk{Desk: desk, Keeper: e.Requests, Name: e.name}
-	if e.Editor.ReadOnly() == "" {
-		in.Draft = e.draft
-	}
-	in.Mount(k.Web)
+	(&intake.Desk{Desk: desk, Keeper: e.Requests, Name: e.name, Draft: e.draft}).Mount(k.Web)
 	return nil
 }
 
