@@ -151,18 +151,20 @@ func (e *Editor) Apply(ctx context.Context, who Person, message, base string, ch
 	if message = strings.TrimSpace(message); message == "" {
 		message = summary(changes)
 	}
+	return e.keep(ctx, who, message, strings.ToLower(changes[0].Kind)+"-"+changes[0].ID, p.Files)
+}
+
+// keep puts files in force, or proposes them.
+func (e *Editor) keep(ctx context.Context, who Person, message, proposal string, files []File) (Outcome, error) {
 	r, err := openRepository(e.o.Dir, e.o.Now)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if e.Proposes() {
-		return r.propose(ctx, e.o.Upstream, e.o.Token, who, message, "propose/"+strings.ToLower(changes[0].Kind)+"-"+changes[0].ID, p.Files)
+		return r.propose(ctx, e.o.Upstream, e.o.Token, who, message, "propose/"+proposal, files)
 	}
-	out, err := r.commit(who, message, p.Files)
-	if err != nil {
-		return out, err
-	}
-	if e.o.Reload != nil {
+	out, err := r.commit(who, message, files)
+	if err == nil && e.o.Reload != nil {
 		out.Problems, err = e.o.Reload(ctx)
 	}
 	return out, err
@@ -272,7 +274,7 @@ func (e *Editor) change(f *folder, set *def.Set, c Change) error {
 	if err != nil {
 		return err
 	}
-	docs, at, err := find(string(text), k, o.ID)
+	docs, at, value, err := find(string(text), k, o.ID)
 	if err != nil {
 		return reeve.E(reeve.Conflict, "edit", "%s %s cannot be found in %s: %w", k.Name, o.ID, o.File, err)
 	}
@@ -289,7 +291,7 @@ func (e *Editor) change(f *folder, set *def.Set, c Change) error {
 		if !strings.HasPrefix(d.Source(), "---") {
 			doc = doc[4:]
 		}
-	} else if doc, err = form.Change(d, wanted(o, c), order); err != nil {
+	} else if doc, err = form.Change(d, wanted(value, o.ID, c), order); err != nil {
 		return reeve.E(reeve.Conflict, "edit", "%w. It is in %s, line %d", err, o.File, o.Line)
 	}
 	return f.write(o.File, string(text[:d.Offset])+doc+string(text[d.Offset+len(d.Source()):]))
@@ -400,18 +402,15 @@ func alone(raw string) error {
 func clean(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
 
 // wanted is a definition's value with a change.
-func wanted(o *def.Object, c Change) map[string]any {
-	want := deep(o.Value()).(map[string]any)
-	if root := o.Text("kind"); root != "" {
-		want["kind"] = root // as it is spelled there
-	}
+func wanted(value map[string]any, id string, c Change) map[string]any {
+	want := deep(value).(map[string]any)
 	meta, _ := want["metadata"].(map[string]any)
 	if c.Name != "" {
 		meta["name"] = c.Name
 	}
-	if c.Rename != "" && c.Rename != o.ID {
+	if c.Rename != "" && c.Rename != id {
 		former, _ := meta["formerly"].([]any)
-		meta["formerly"] = append(slices.Clone(former), o.ID)
+		meta["formerly"] = append(slices.Clone(former), id)
 		meta["id"] = c.Rename
 	}
 	set1(want, c.Set)

@@ -255,6 +255,16 @@ func TestNewRenamedAndRemoved(t *testing.T) {
 	if s := gitSays(t, d.dir, "status", "--porcelain"); s != "" {
 		t.Errorf("git sees changes: %s", s)
 	}
+	d.write("estate/systems.yaml", systems)
+	if p, _ := d.reload(t.Context()); len(p) > 0 {
+		t.Fatal(p)
+	}
+	if out, err := d.Apply(t.Context(), mary, "", "", hosting("paas"), edit.Change{Kind: "System", ID: "sys-a", Name: "Homes"}, edit.Change{Kind: "System", ID: "sys-b", Set: map[string]any{"users": 5}}); err != nil || len(out.Problems) > 0 {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if got := d.read("estate/systems.yaml"); !strings.Contains(got, "name: Homes}   # the old") || !strings.Contains(got, "hosting: paas") || !strings.Contains(got, "users: 5}") {
+		t.Errorf("several changes at once: %s", got)
+	}
 	out, err := d.Apply(t.Context(), mary, "", "", edit.Change{Kind: "Organisation", ID: "org-a", Remove: true})
 	if err != nil || len(out.Problems) == 0 {
 		t.Errorf("what others refer to was removed: %+v %v", out, err)
@@ -494,5 +504,24 @@ func TestBuiltInDefinitionsAreReadOnly(t *testing.T) {
 	}
 	if _, err := e.Apply(t.Context(), mary, "", "", hosting("paas")); reeve.KindOf(err) != reeve.Conflict || !strings.Contains(err.Error(), "read only") {
 		t.Error(err)
+	}
+}
+
+func TestWholeFilesStayInTheFolder(t *testing.T) {
+	d := open(t, "")
+	for _, name := range []string{".git/config", ".git/hooks/pre-commit", "../x.yaml", "/x.yaml", "a/.b/c.yaml", ".x.yaml", ""} {
+		if out, err := d.Write(t.Context(), mary, "", "import", nil, map[string][]byte{name: []byte("x")}); reeve.KindOf(err) != reeve.Invalid {
+			t.Errorf("%q: %+v %v", name, out, err)
+		}
+	}
+	old := map[string][]byte{"organisations.yaml": []byte(organisations)}
+	if out, err := d.Write(t.Context(), mary, "Imported", "import", old, map[string][]byte{"organisations.yaml": []byte(organisations + "# more\n"), "imported/names.yaml": []byte("# none\n")}); err != nil || out.Commit == "" {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if _, err := d.Write(t.Context(), mary, "Again", "import", old, map[string][]byte{"organisations.yaml": []byte(organisations + "# other\n")}); reeve.KindOf(err) != reeve.Conflict {
+		t.Errorf("what was changed since was overwritten: %v", err)
+	}
+	if s := gitSays(t, d.dir, "status", "--porcelain"); s != "" {
+		t.Errorf("git sees changes: %s", s)
 	}
 }

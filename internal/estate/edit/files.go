@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -33,7 +32,7 @@ func (e *Editor) Write(ctx context.Context, who Person, message, proposal string
 	}
 	defer f.close()
 	for name, b := range files {
-		if !fs.ValidPath(name) || strings.HasPrefix(path.Base(name), ".") {
+		if !fs.ValidPath(name) || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
 			return Outcome{}, reeve.E(reeve.Invalid, "edit.Write", "%q cannot be a file of the folder", name)
 		}
 		if err := f.write(name, string(b)); err != nil {
@@ -53,18 +52,7 @@ func (e *Editor) Write(ctx context.Context, who Person, message, proposal string
 	if _, problems := def.Load(f, e.o.Registry); len(problems) > 0 {
 		return Outcome{Problems: problems}, nil
 	}
-	r, err := openRepository(e.o.Dir, e.o.Now)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if e.Proposes() {
-		return r.propose(ctx, e.o.Upstream, e.o.Token, who, message, "propose/"+proposal, changed)
-	}
-	out, err := r.commit(who, message, changed)
-	if err == nil && e.o.Reload != nil {
-		out.Problems, err = e.o.Reload(ctx)
-	}
-	return out, err
+	return e.keep(ctx, who, message, proposal, changed)
 }
 
 // Folder is the folder of definitions as it is on disk now.

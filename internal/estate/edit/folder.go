@@ -241,12 +241,13 @@ func put(root *os.Root, name string, content []byte) error {
 	return root.Rename(tmp, name)
 }
 
-// find is the document of a definition in its file.
-func find(text string, k def.Kind, id string) ([]yamldoc.Doc, int, error) {
+// find is the document of a definition in its file, among the file's documents,
+// and its value.
+func find(text string, k def.Kind, id string) (docs []yamldoc.Doc, at int, value map[string]any, err error) {
 	if clean, bad := yamldoc.Readable([]byte(text)); bad != nil || clean != text {
-		return nil, 0, errors.New("the file has line ends of another system, or begins with a byte order mark: save it as plain UTF-8 first")
+		return nil, 0, nil, errors.New("the file has line ends of another system, or begins with a byte order mark: save it as plain UTF-8 first")
 	}
-	docs := yamldoc.Split(text)
+	docs = yamldoc.Split(text)
 	lines := func() []string { return strings.Split(text, "\n") }
 	for i, d := range docs {
 		if !strings.Contains(d.Source(), id) {
@@ -259,10 +260,10 @@ func find(text string, k def.Kind, id string) ([]yamldoc.Doc, int, error) {
 		v, _ := n.Plain().(map[string]any)
 		meta, _ := v["metadata"].(map[string]any)
 		if kind, _ := v["kind"].(string); meta["id"] == id && (kind == k.Name || slices.Contains(k.Aliases, kind)) {
-			return docs, i, nil
+			return docs, i, v, nil
 		}
 	}
-	return nil, 0, errors.New("it is not there any more")
+	return nil, 0, nil, errors.New("it is not there any more")
 }
 
 // without is a file without one of its documents. The comments at its head stay.

@@ -526,7 +526,7 @@ func (e *Editor) History(ctx context.Context, kind, id string, max int) ([]Revis
 			return "", err
 		}
 		for _, id := range append([]string{o.ID}, o.Formerly...) {
-			if docs, at, err := find(string(text), k, id); err == nil {
+			if docs, at, _, err := find(string(text), k, id); err == nil {
 				return strings.TrimPrefix(docs[at].Source(), "---\n"), nil
 			}
 		}

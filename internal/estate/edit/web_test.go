@@ -51,8 +51,10 @@ func pages(t *testing.T, d *desk) *web.Mux {
 		return &register.Snapshot{Model: &register.Model{Set: d.set()}, At: now()}, nil
 	}
 	(&edit.Desk{Desk: register.Desk{Mux: m, At: at}, Editor: d.Editor, Registry: registry,
-		Who:     func(context.Context, reeve.Actor) edit.Person { return mary },
-		Effects: func(context.Context, *def.Set, *def.Set) ([]string, error) { return []string{"1 standard would newly fail: In the cloud."}, nil },
+		Who: func(context.Context, reeve.Actor) edit.Person { return mary },
+		Effects: func(context.Context, *def.Set, *def.Set) ([]string, error) {
+			return []string{"1 standard would newly fail: In the cloud."}, nil
+		},
 	}).Mount(m)
 	return m
 }

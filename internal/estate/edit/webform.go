@@ -18,7 +18,7 @@ import (
 type input struct {
 	Path        string // its name in the form: "spec.cost[0].annual"
 	Label, Hint string
-	Narrow      bool // a date or a number
+	Narrow      bool   // a date or a number
 	Type        string // text, long, select, radios, checks, lines, pairs, group, items, fixed
 	Value       string
 	Values      []string
