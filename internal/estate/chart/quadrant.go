@@ -77,7 +77,7 @@ func DrawQuadrant(c Quadrant) templ.Component {
 			class, key, href = "app-chart__mark app-chart__mark--many", fmt.Sprintf("%d×", len(ms)), "#"+c.ID+"-table"
 		}
 		title := strings.Join(names, ", ")
-		p.addf(`<a href="%s" aria-label="%s"><circle cx="%s" cy="%s" r="15" class="%s"><title>%s</title></circle>`, esc(href), esc(title), num(px), num(py), class, esc(title))
+		p.addf(`<a href="%s" aria-label="%s"><circle cx="%s" cy="%s" r="15" class="%s"><title>%s</title></circle>`, esc(href), esc(key+" "+title), num(px), num(py), class, esc(title))
 		p.text(px, py+5, "middle", "app-chart__key", key)
 		p.WriteString("</a>")
 	}
