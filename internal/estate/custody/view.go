@@ -9,33 +9,20 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-func capital(s string) string {
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
 // line says what an asset is.
 func line(a inventory.Asset) string {
-	return strings.TrimSpace(capital(word(cmp.Or(a.Type, "other"))) + ", " + strings.TrimSpace(a.Maker+" "+a.Model+" "+a.Tag))
+	return strings.TrimSpace(words.Capital(word(cmp.Or(a.Type, "other"))) + ", " + strings.TrimSpace(a.Maker+" "+a.Model+" "+a.Tag))
 }
 
 // siteName is the name of a site, or the word itself for other fields.
 func siteName(s *register.Snapshot, field, value string) string {
 	if field != "site" {
-		return capital(word(value))
+		return words.Capital(word(value))
 	}
 	for _, x := range s.Sites {
 		if x.ID == value {
@@ -51,7 +38,7 @@ func siteName(s *register.Snapshot, field, value string) string {
 func stateItems(all string, states []string) []ui.SelectItem {
 	items := []ui.SelectItem{{Text: all}}
 	for _, s := range states {
-		text := capital(word(s))
+		text := words.Capital(word(s))
 		if s == "unknown" {
 			text = "Not known"
 		}
@@ -73,7 +60,7 @@ func showItems() []ui.SelectItem {
 
 func stateChoices(v detail) (items []ui.ChoiceItem) {
 	for _, s := range v.Next {
-		items = append(items, ui.ChoiceItem{Value: s, Text: capital(word(s))})
+		items = append(items, ui.ChoiceItem{Value: s, Text: words.Capital(word(s))})
 	}
 	return items
 }
@@ -101,7 +88,7 @@ func rows(v detail) []ui.SummaryRow {
 		if d.IsZero() {
 			return "Not known"
 		}
-		return dateText(d)
+		return words.Date(d)
 	}
 	yes := func(b *bool) string {
 		switch {
@@ -118,16 +105,16 @@ func rows(v detail) []ui.SummaryRow {
 	}
 	said := "Nobody has been asked yet"
 	if v.Attestation != nil {
-		said = "Right, on " + dateText(v.Attestation.On)
+		said = "Right, on " + words.Date(v.Attestation.On)
 		if w, ok := strings.CutPrefix(v.Attestation.Note, wrong); ok {
-			said = "Wrong, on " + dateText(v.Attestation.On) + ": " + w
+			said = "Wrong, on " + words.Date(v.Attestation.On) + ": " + w
 		}
 	}
 	return []ui.SummaryRow{
 		ui.RowHTML("State", stateTag(a.State)),
 		ui.RowHTML("Holder", holder(v.Holder, v.SeesHolder)),
 		ui.Row("Site", siteName(v.Snapshot, "site", a.Site)),
-		ui.Row("Type", capital(word(a.Type))),
+		ui.Row("Type", words.Capital(word(a.Type))),
 		ui.Row("Make and model", text(strings.TrimSpace(a.Maker+" "+a.Model))),
 		ui.Row("Id", a.ID),
 		ui.Row("Tag", text(a.Tag)),
@@ -189,7 +176,7 @@ func differences(v detail, a, b inventory.Asset) (out []string) {
 			out = append(out, "The holder changed")
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: %s, before: %s", capital(ui.Words(fieldName(name))), after, before))
+		out = append(out, fmt.Sprintf("%s: %s, before: %s", words.Capital(ui.Words(fieldName(name))), after, before))
 	}
 	return out
 }
@@ -217,7 +204,7 @@ func show(v reflect.Value) string {
 		}
 		return "no"
 	case def.Date:
-		return dateText(x)
+		return words.Date(x)
 	case []string:
 		return strings.Join(x, ", ")
 	case int64:

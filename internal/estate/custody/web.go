@@ -3,7 +3,6 @@ package custody
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -416,7 +416,7 @@ func personText(d *inventory.Directory, id string) string {
 		}
 		return name
 	}
-	return ui.Words(strings.TrimPrefix(strings.TrimPrefix(id, "post-"), "person-"))
+	return words.Post(id)
 }
 
 func sorted(set map[string]bool) []string {
@@ -445,5 +445,3 @@ func word(state string) string {
 	}
 	return state
 }
-
-func dateText(d def.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) }

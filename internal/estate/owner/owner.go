@@ -13,6 +13,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/catalogue"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -61,11 +62,7 @@ func Name(f inventory.Found) string {
 	if f.OK && f.Person.Name != "" {
 		return f.Person.Name
 	}
-	words := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(f.Key, "post-"), "person-"), "-", " ")
-	if words == "" {
-		return ""
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
+	return words.Post(f.Key)
 }
 
 // Report is who answers for what.

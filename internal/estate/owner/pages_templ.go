@@ -286,7 +286,7 @@ func ownersPage(r *Report, deputies bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: "Show " + plural(len(r.Things), "system or service", "systems and services"), HTML: things(r.Snapshot, "Everything", "everything", r.Things)}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: "Show " + words.Count(len(r.Things), "system or service", "systems and services"), HTML: things(r.Snapshot, "Everything", "everything", r.Things)}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -630,9 +630,9 @@ func personPage(r *Report, p Person, l Leaving, sees bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var26 string
-		templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs("Owns " + plural(len(p.Owns), "thing", "things"))
+		templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs("Owns " + words.Count(len(p.Owns), "thing", "things"))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 121, Col: 79}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 121, Col: 84}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 		if templ_7745c5c3_Err != nil {
@@ -658,9 +658,9 @@ func personPage(r *Report, p Person, l Leaving, sees bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var27 string
-		templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs("Stands in for " + plural(len(p.Deputises), "thing", "things"))
+		templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs("Stands in for " + words.Count(len(p.Deputises), "thing", "things"))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 127, Col: 93}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 127, Col: 98}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 		if templ_7745c5c3_Err != nil {
@@ -686,9 +686,9 @@ func personPage(r *Report, p Person, l Leaving, sees bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var28 string
-		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(plural(len(p.Owns), "thing needs", "things need") + " a new owner, " + plural(len(p.Deputises), "a new deputy", "new deputies"))
+		templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(words.Count(len(p.Owns), "thing needs", "things need") + " a new owner, " + words.Count(len(p.Deputises), "a new deputy", "new deputies"))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 135, Col: 135}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 135, Col: 145}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var28))
 		if templ_7745c5c3_Err != nil {
@@ -747,9 +747,9 @@ func personPage(r *Report, p Person, l Leaving, sees bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var31 string
-			templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinStringErrs(plural(len(l.Assets), "asset comes", "assets come") + " back, and " + plural(len(l.Seats), "seat is", "seats are") + " freed")
+			templ_7745c5c3_Var31, templ_7745c5c3_Err = templ.JoinStringErrs(words.Count(len(l.Assets), "asset comes", "assets come") + " back, and " + words.Count(len(l.Seats), "seat is", "seats are") + " freed")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 147, Col: 134}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 147, Col: 144}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var31))
 			if templ_7745c5c3_Err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -85,24 +85,15 @@ func (t Thing) life() string {
 		text = ui.Words(t.Phase)
 	}
 	if !t.Since.IsZero() {
-		text += ", since " + dateText(t.Since)
+		text += ", since " + words.Date(t.Since)
 	}
 	if !t.End.IsZero() {
-		text += ", until " + dateText(t.End)
+		text += ", until " + words.Date(t.End)
 	}
 	if t.Successor != "" {
 		text += ", then " + t.Successor
 	}
 	return text
-}
-
-func dateText(d def.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 func systemName(s *register.Snapshot, id string) string {

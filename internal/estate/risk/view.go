@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/component"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -60,31 +60,6 @@ func title(i *Installed) string {
 	return strings.TrimSpace(name)
 }
 
-func dateText(d def.Date) string {
-	return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year)
-}
-
-func daysText(days int) string {
-	switch {
-	case days == -1:
-		return "1 day ago"
-	case days < 0:
-		return fmt.Sprintf("%d days ago", -days)
-	case days == 0:
-		return "today"
-	case days == 1:
-		return "tomorrow"
-	}
-	return fmt.Sprintf("in %d days", days)
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 func (s Suggestion) text() string {
 	switch {
 	case s.EOL == "":
@@ -113,13 +88,6 @@ func choices(id string, suggestions []Suggestion) (items []ui.ChoiceItem) {
 	return append(items,
 		ui.ChoiceItem{Value: "other", Text: "Another product", ID: id + "-other", Conditional: otherProduct(id)},
 		ui.ChoiceItem{Value: "none", Text: "No list knows it", ID: id + "-none"})
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 func systemName(v view) string {
@@ -153,14 +121,14 @@ func (i *Installed) placeItems() []ui.SelectItem {
 		items = append(items, ui.SelectItem{Value: "all", Text: fmt.Sprintf("All %d places", len(i.Places))})
 	}
 	for _, p := range i.Places[:min(len(i.Places), 50)] {
-		items = append(items, ui.SelectItem{Value: p.Kind + "/" + p.ID, Text: or(p.Name, p.ID)})
+		items = append(items, ui.SelectItem{Value: p.Kind + "/" + p.ID, Text: words.Or(p.Name, p.ID)})
 	}
 	return items
 }
 
 // text says where a name is, and in which versions.
 func (n *Name) text() string {
-	text := plural(n.Places, "place", "places")
+	text := words.Count(n.Places, "place", "places")
 	if len(n.Versions) > 0 {
 		text += ", version " + strings.Join(n.Versions, ", ")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -180,7 +181,7 @@ func (d *Desk) done(w http.ResponseWriter, r *http.Request) error {
 	if _, err := d.Inventory.Put(r.Context(), web.Actor(r.Context()).ID, nil, items...); err != nil {
 		return err
 	}
-	d.Mux.Flash(w, fmt.Sprintf("%s counts as dealt with in %s.", cve, plural(len(items), "place", "places")))
+	d.Mux.Flash(w, fmt.Sprintf("%s counts as dealt with in %s.", cve, words.Count(len(items), "place", "places")))
 	return web.Redirect(w, r, riskPath)
 }
 
