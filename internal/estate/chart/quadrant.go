@@ -43,7 +43,11 @@ func DrawQuadrant(c Quadrant) templ.Component {
 		if i%3 != 0 {
 			p.rect(q.x, q.y, half, half, "app-chart__shade")
 		}
-		p.text(q.x+10, q.y+22, "start", "app-chart__quarter", q.name)
+		at := half + 24 // the names stand at the middle, where marks are few
+		if i > 1 {
+			at = half - 12
+		}
+		p.text(q.x+10, at, "start", "app-chart__quarter", q.name)
 	}
 	p.line(inset+half, 0, inset+half, square, "app-chart__axis")
 	p.line(inset, half, inset+square, half, "app-chart__axis")

@@ -84,17 +84,25 @@ func (r *Report) alone(row *Row) Evidence {
 	if len(row.Spec.Capabilities) == 0 {
 		return e
 	}
-	e.Known, e.Value, e.Found = 1, 1, "Nothing else does what it does beyond what is needed."
-	for _, c := range r.CapabilitiesOf(row.ID) {
-		most, n := c.Spec.Max(), len(r.Providers[c.ID])
-		switch {
+	var again, chosen []string
+	of := r.CapabilitiesOf(row.ID)
+	for _, c := range of {
+		switch most, n := c.Spec.Max(), len(r.Providers[c.ID]); {
 		case most == 0 || n <= most:
 		case r.Platforms[c.ID] == row.ID:
-			e.Found = fmt.Sprintf("%s do %s; this is the one that was chosen.", words.Count(n, "system", "systems"), c.Name)
+			chosen = append(chosen, c.Name)
 		default:
-			e.Value, e.Found = 0, fmt.Sprintf("%s do %s, where %d would do.", words.Count(n, "system", "systems"), c.Name, most)
-			return e
+			again = append(again, fmt.Sprintf("%s do %s, where %d would do", words.Count(n, "system", "systems"), c.Name, most))
 		}
+	}
+	e.Known, e.Value = 1, 1-float64(len(again))/float64(max(len(of), 1))
+	switch {
+	case len(again) > 0:
+		e.Found = words.Capital(words.List(again)) + "."
+	case len(chosen) > 0:
+		e.Found = "It is the one that was chosen for " + words.List(chosen) + "."
+	default:
+		e.Found = "Nothing else does what it does beyond what is needed."
 	}
 	return e
 }

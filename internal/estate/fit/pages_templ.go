@@ -1241,7 +1241,7 @@ func retirePage(r *Report) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if c.Retiring.Yearly.Sure {
+			if c.Retiring.Yearly.Sure && (c.Retiring.Yearly.Known > 0 || !c.Retiring.Yearly.Lacks) {
 				var templ_7745c5c3_Var57 string
 				templ_7745c5c3_Var57, templ_7745c5c3_Err = templ.JoinStringErrs(c.Retiring.Yearly.String())
 				if templ_7745c5c3_Err != nil {

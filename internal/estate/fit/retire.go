@@ -138,11 +138,8 @@ func (r *Report) candidates() {
 		if row.Spec.Phase() == "retiring" {
 			why = append(why, "it is declared to be retiring")
 		}
-		for _, c := range r.CapabilitiesOf(row.ID) {
-			platform, chosen := r.PlatformOf(c.ID)
-			if most := c.Spec.Max(); chosen && platform.ID != row.ID && most > 0 && len(r.Providers[c.ID]) > most {
-				why = append(why, fmt.Sprintf("%s was chosen to do %s for everyone", platform.Name, c.Name))
-			}
+		if text := r.doneElsewhere(row); text != "" {
+			why = append(why, text)
 		}
 		if n := r.seats[row.ID]; n.given > 0 && n.active == 0 {
 			why = append(why, "nobody used it in the last 90 days")
@@ -158,3 +155,17 @@ func (r *Report) candidates() {
 
 // When says from when on a contract could be saved, in words.
 func (r *Report) When(k register.Contract) string { return r.saving(k).When }
+
+// doneElsewhere says that for everything a system does, another was chosen to do
+// it for everyone; "" if that is so only of a part of it.
+func (r *Report) doneElsewhere(row *Row) string {
+	var parts []string
+	for _, c := range r.CapabilitiesOf(row.ID) {
+		platform, chosen := r.PlatformOf(c.ID)
+		if most := c.Spec.Max(); !chosen || platform.ID == row.ID || most == 0 || len(r.Providers[c.ID]) <= most {
+			return ""
+		}
+		parts = append(parts, fmt.Sprintf("%s was chosen to do %s for everyone", platform.Name, c.Name))
+	}
+	return words.List(parts)
+}
