@@ -1,0 +1,20 @@
+package standards.GOV_04
+
+import rego.v1
+
+f := input.facts
+
+s := input.self.spec
+
+result := "none" if off
+else := "pass" if { on; pass }
+else := "fail" if { on; fail }
+else := "unknown"
+
+on if { true }
+
+off if false
+
+pass if { f.medianWaitDays <= s.targetDays }
+
+fail if { f.medianWaitDays > s.targetDays }

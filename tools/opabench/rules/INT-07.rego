@@ -1,0 +1,22 @@
+package standards.INT_07
+
+import rego.v1
+
+f := input.facts
+
+s := input.self.spec
+
+result := "none" if off
+else := "pass" if { on; pass }
+else := "fail" if { on; fail }
+else := "unknown"
+
+on if { f.ours; f.inUse }
+
+off if { f.ours == false }
+off if { f.inUse == false }
+
+pass if { f.sendsOwnSms == false; f.sendsOwnEmail == false }
+
+fail if { f.sendsOwnSms }
+fail if { f.sendsOwnEmail }

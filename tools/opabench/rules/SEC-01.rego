@@ -1,0 +1,22 @@
+package standards.SEC_01
+
+import rego.v1
+
+f := input.facts
+
+s := input.self.spec
+
+result := "none" if off
+else := "pass" if { on; pass }
+else := "fail" if { on; fail }
+else := "unknown"
+
+on if { f.ours; f.inUse }
+
+off if { f.ours == false }
+off if { f.inUse == false }
+
+pass if { s.auth.identity >= f.requiredIdentity; s.auth.authn >= f.requiredAuthn }
+
+fail if { s.auth.identity < f.requiredIdentity }
+fail if { s.auth.authn < f.requiredAuthn }

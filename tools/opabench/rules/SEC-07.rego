@@ -1,0 +1,21 @@
+package standards.SEC_07
+
+import rego.v1
+
+f := input.facts
+
+s := input.self.spec
+
+result := "none" if off
+else := "pass" if { on; pass }
+else := "fail" if { on; fail }
+else := "unknown"
+
+on if { f.ours; f.inUse }
+
+off if { f.ours == false }
+off if { f.inUse == false }
+
+pass if { f.restoreTestAgeDays <= 365 }
+
+fail if { f.restoreTestAgeDays > 365 }
