@@ -333,7 +333,7 @@ func (p page) flowFacts(f Flow) []ui.SummaryRow {
 	}
 	rows = append(rows, text("Carried", map[string]string{"exchange": "By Reeve", "direct": "From system to system, not by Reeve", "manual": "By hand"}[or(f.Via, "exchange")]))
 	if f.Every > 0 {
-		rows = append(rows, text("Expected", "At least every "+def.Duration(f.Every).String()))
+		rows = append(rows, text("Expected", "At least every "+length(f.Every)))
 	}
 	return append(rows, ui.RowHTML("State", stateTag(f.State, f.State.Words())), text("Seen", f.flowWords(p.At)))
 }

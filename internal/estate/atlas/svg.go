@@ -47,6 +47,9 @@ type labelBox struct{ x, y, w, h float64 }
 // fewLines is up to how many lines a drawing names what they carry.
 const fewLines = 24
 
+// widest is up to how many pixels a drawing shrinks to the page it is on.
+const widest = 1500
+
 // gapOf is the room between columns: names of records need more.
 func (v *View) gapOf() float64 {
 	if len(v.Lines) <= fewLines {
@@ -82,8 +85,12 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) stri
 		}
 	}
 	const margin = 8
-	fmt.Fprintf(s, `<svg class="reeve-map" xmlns="http://www.w3.org/2000/svg" viewBox="%d %d %.0f %.0f" width="%.0f" height="%.0f" font-family="arial, sans-serif" role="group" aria-label="%s">`,
-		-margin, -margin, w+2*margin, h+2*margin, w+2*margin, h+2*margin, html.EscapeString("Map: "+v.Title+". The table below says the same."))
+	class := "reeve-map"
+	if w > widest {
+		class += " reeve-map--wide" // scrolls rather than shrinks
+	}
+	fmt.Fprintf(s, `<svg class="%s" xmlns="http://www.w3.org/2000/svg" viewBox="%d %d %.0f %.0f" width="%.0f" height="%.0f" font-family="arial, sans-serif" role="group" aria-label="%s">`,
+		class, -margin, -margin, w+2*margin, h+2*margin, w+2*margin, h+2*margin, html.EscapeString("Map: "+v.Title+". The table below says the same."))
 	fmt.Fprintf(s, "<title>%s</title>", html.EscapeString("Map: "+v.Title))
 	for n, head := range c.heads {
 		if head != "" {
@@ -175,13 +182,17 @@ func (s *svg) route(c *chart, r route, p port) {
 	width := k.width + min(2.5, math.Log10(float64(l.Total())))
 	a, b := r.spots[0], r.spots[len(r.spots)-1]
 	right := func(n int) float64 { return c.left[n] + boxWidth }
+	href, words, text := s.v.lineHref(l), lineWords(s.v, l), l.label(len(c.lines) <= fewLines)
+	if s.v.plain {
+		href, words, text = "", s.v.name(l.To)+", "+l.what(1), l.what(1)
+	}
 	var path strings.Builder
 	var lx, ly float64 // where the label stands
 	head := 7.0
 	if a.col == b.col {
 		x, out := right(a.col), 40+min(40, math.Abs(a.y-b.y)/6)
 		fmt.Fprintf(&path, "M%.0f %.1fC%.0f %.1f %.0f %.1f %.0f %.1f", x, p.from, x+out, p.from, x+out, p.to, x+head, p.to)
-		lx, ly = x+out*.75, (p.from+p.to)/2
+		lx, ly = x+out*.6+textWidth(text, 12)/2, (p.from+p.to)/2
 		head = -head
 	} else {
 		step := 1
@@ -210,6 +221,9 @@ func (s *svg) route(c *chart, r route, p port) {
 					t = .34
 				}
 				lx, ly = curve(x, mid, mid, toX, t), curve(y, y, toY, toY, t)
+				if half := textWidth(text, 12)/2 + 4; 2*half < math.Abs(toX-x) { // beside the boxes, not on them
+					lx = min(max(lx, min(x, toX)+half), max(x, toX)-half)
+				}
 			}
 			if x, y = toX, toY; !last {
 				x = edge(sp.col, true)
@@ -217,10 +231,6 @@ func (s *svg) route(c *chart, r route, p port) {
 			}
 		}
 		head *= float64(step)
-	}
-	href, words, text := s.v.lineHref(l), lineWords(s.v, l), l.label(len(c.lines) <= fewLines)
-	if s.v.plain {
-		href, words, text = "", s.v.name(l.To)+", "+l.what(1), l.what(1)
 	}
 	s.open("flow "+string(l.State()), href, words)
 	fmt.Fprintf(s, `<path d="%s" fill="none" stroke="%s" stroke-width="%.1f"`, path.String(), k.colour, width)

@@ -112,6 +112,22 @@ func (l Line) label(long bool) string {
 	return text
 }
 
+// length is a time in words: "2 days".
+func length(d time.Duration) string {
+	for _, u := range []struct {
+		d    time.Duration
+		word string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := int(d / u.d); n > 0 && d%u.d == 0 {
+			if n == 1 {
+				return u.word
+			}
+			return count(n, u.word)
+		}
+	}
+	return d.String()
+}
+
 // flowWords is what was seen of a flow.
 func (f Flow) flowWords(now time.Time) string {
 	switch {

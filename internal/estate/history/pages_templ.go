@@ -1338,8 +1338,16 @@ func (v view) stats() []ui.Stat {
 		{Label: "standards newly not met", Value: fmt.Sprint(fail), Href: "#standards", Tone: tone(fail, ui.Bad)},
 		{Label: "standards newly met", Value: fmt.Sprint(pass), Href: "#standards", Tone: tone(pass, ui.Good)},
 		{Label: "known cost a year", Value: signed(v.Difference.Cost.Change), Href: "#cost"},
-		{Label: "dependencies broken", Value: fmt.Sprint(len(v.Difference.Broken)), Href: "#broken", Tone: tone(len(v.Difference.Broken), ui.Bad)},
+		{Label: "dependencies broken", Value: fmt.Sprint(len(v.Difference.Broken)), Href: anchor("broken", len(v.Difference.Broken)), Tone: tone(len(v.Difference.Broken), ui.Bad)},
 	}
+}
+
+// anchor leads to a part of the page, if there is anything in it.
+func anchor(id string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "#" + id
 }
 
 // href is the page of a definition: as it is, or for one that is gone as it was.

@@ -312,7 +312,7 @@ func finder(s *Snapshot) templ.Component {
 			templ_7745c5c3_Var14 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<form class=\"reeve-find\" method=\"get\" action=\"/staff/estate/search\" role=\"search\" aria-label=\"Estate\" data-live=\"/staff/estate/search/hits\" data-live-into=\"reeve-find-hits\"><label class=\"govuk-visually-hidden\" for=\"reeve-find-q\">Find in the estate</label> <input class=\"govuk-input reeve-find__input\" id=\"reeve-find-q\" name=\"q\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"Find a system, a flow, a laptop\"> ")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<form class=\"reeve-find\" method=\"get\" action=\"/staff/estate/search\" role=\"search\" aria-label=\"Estate\" data-live=\"/staff/estate/search/hits\" data-live-into=\"reeve-find-hits\"><label class=\"govuk-visually-hidden\" for=\"reeve-find-q\">Find in the estate</label> <input class=\"govuk-input reeve-find__input\" id=\"reeve-find-q\" name=\"q\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"Systems, flows, laptops\"> ")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
