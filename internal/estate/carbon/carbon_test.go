@@ -1,7 +1,6 @@
 package carbon_test
 
 import (
-	"context"
 	"math"
 	"os"
 	"strings"
@@ -9,8 +8,8 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/reeve-civic/reeve/internal/estate"
 	"github.com/reeve-civic/reeve/internal/estate/carbon"
+	"github.com/reeve-civic/reeve/internal/estate/estatetest"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -18,21 +17,9 @@ import (
 
 var day = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
-func snapshot(t testing.TB, fsys fstest.MapFS, inv *inventory.Inventory, fill ...func(*register.Snapshot)) *register.Snapshot {
+func snapshot(t testing.TB, files fstest.MapFS, inv *inventory.Inventory, fill ...func(*register.Snapshot)) *register.Snapshot {
 	t.Helper()
-	set, problems := def.Load(fsys, def.NewRegistry(estate.Kinds()...))
-	for _, p := range problems {
-		t.Fatal(p)
-	}
-	m, problems := register.Compile(set)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	s := register.New(register.Parts{Model: m, At: day, Inventory: inv})
-	if err := s.Judge(context.Background(), fill...); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return estatetest.Small{FS: files, Inventory: inv, Fill: fill, At: day}.Snapshot(t)
 }
 
 func published(t testing.TB) []byte {

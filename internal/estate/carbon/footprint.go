@@ -41,11 +41,11 @@ type Footprint struct {
 	Factors                   bool // factors are declared; without any nothing is known
 
 	system  map[string]int
-	asset   map[string]Amount
+	assets  []Amount // of the snapshot's assets
 	used    map[string]*Factor
 	fs      factors
 	s       *register.Snapshot
-	byAsset map[string]Device // by what decides the figures of an asset
+	byAsset map[deviceKey]Device
 }
 
 // System is the part of a system.
@@ -104,7 +104,7 @@ func Of(s *register.Snapshot) *Footprint { return OfOn(s, s.Today) }
 // now: what was bought by then, and the contracts that were in force. What was
 // disposed of since is not in it.
 func OfOn(s *register.Snapshot, on def.Date) *Footprint {
-	f := &Footprint{On: on, s: s, Sources: map[string]Amount{}, system: map[string]int{}, asset: map[string]Amount{}, used: map[string]*Factor{}, byAsset: map[string]Device{}, fs: factorsOf(s.Set)}
+	f := &Footprint{On: on, s: s, Sources: map[string]Amount{}, system: map[string]int{}, assets: make([]Amount, len(s.Assets)), used: map[string]*Factor{}, byAsset: map[deviceKey]Device{}, fs: factorsOf(s.Set)}
 	f.Factors, f.Country = len(f.fs) > 0, f.fs.country()
 	transactions := f.transactions()
 	for _, x := range s.Systems {
@@ -146,10 +146,11 @@ func (f *Footprint) System(id string) (System, bool) {
 
 // Asset is what a device emits a year, on the day of the footprint.
 func (f *Footprint) Asset(id string) Amount {
-	if a, ok := f.asset[id]; ok {
-		return a
+	i, ok := slices.BinarySearchFunc(f.s.Assets, id, func(a inventory.Asset, id string) int { return cmp.Compare(a.ID, id) })
+	if !ok {
+		return lacking
 	}
-	return lacking
+	return f.assets[i]
 }
 
 // transactions are those of the last twelve months, by system: points of the
@@ -166,7 +167,7 @@ func (f *Footprint) transactions() map[string]float64 {
 
 // inService reports whether a device counts: it is there, and not on order, lost
 // or gone.
-func inService(a inventory.Asset) bool {
+func inService(a *inventory.Asset) bool {
 	switch a.State {
 	case "ordered", "lost", "stolen", "disposed":
 		return false
@@ -183,11 +184,17 @@ func (f *Footprint) devices() {
 	for _, x := range f.s.Sites {
 		sites[x.ID] = strings.ToUpper(x.Spec.Country)
 	}
-	for _, a := range f.s.Assets {
+	var makings, uses Amount
+	for i := range f.s.Assets {
+		a := &f.s.Assets[i]
 		if !inService(a) || !a.Bought.IsZero() && a.Bought.After(f.On) {
+			f.assets[i] = lacking
 			continue
 		}
-		country := sites[f.s.Set.Present("Site", a.Site)]
+		country := ""
+		if a.Site != "" {
+			country = sites[f.s.Set.Present("Site", a.Site)]
+		}
 		if country == "" {
 			country = f.Country
 		}
@@ -220,14 +227,17 @@ func (f *Footprint) devices() {
 			f.AssetsKnown++
 			t.Known++
 		}
-		f.add(Making, making)
-		f.add(Electricity, use)
-		f.asset[a.ID] = making.Plus(use)
+		makings, uses = makings.Plus(making), uses.Plus(use)
+		f.assets[i] = making.Plus(use)
 		for _, id := range a.Systems {
 			n := 1 / float64(len(a.Systems))
 			f.part(id, Making, making.Times(n))
 			f.part(id, Electricity, use.Times(n))
 		}
+	}
+	if f.Assets > 0 {
+		f.add(Making, makings)
+		f.add(Electricity, uses)
 	}
 	for _, k := range sortedKeys(types) {
 		f.Types = append(f.Types, *types[k])
@@ -237,10 +247,13 @@ func (f *Footprint) devices() {
 	})
 }
 
+// deviceKey is what decides the figures of a device.
+type deviceKey struct{ ref, maker, model, kind, country string }
+
 // device finds the factors of a device: of its carbon reference, of its maker and
 // model, of its type.
-func (f *Footprint) device(a inventory.Asset, country string) Device {
-	k := strings.Join([]string{a.CarbonRef, a.Maker, a.Model, a.Type, country}, "\x1f")
+func (f *Footprint) device(a *inventory.Asset, country string) Device {
+	k := deviceKey{a.CarbonRef, a.Maker, a.Model, a.Type, country}
 	if d, ok := f.byAsset[k]; ok {
 		return d
 	}

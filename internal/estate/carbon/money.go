@@ -22,8 +22,9 @@ func (f *Footprint) inForce(k register.Contract) bool {
 // its kind, in even shares to the systems that it pays for.
 func (f *Footprint) contracts() {
 	devices := map[string]bool{} // contracts whose devices are counted one by one, also before they were bought
-	for _, a := range f.s.Assets {
-		if a.Contract != "" && inService(a) && (f.asset[a.ID].Known || a.Bought.After(f.On)) {
+	for i := range f.s.Assets {
+		a := &f.s.Assets[i]
+		if a.Contract != "" && inService(a) && (f.assets[i].Known || a.Bought.After(f.On)) {
 			devices[f.s.Set.Present("SupplierContract", a.Contract)] = true
 		}
 	}
@@ -153,12 +154,10 @@ func (f *Footprint) platform(system string) bool {
 func (f *Footprint) unseen() (Cut, bool) {
 	var sum Amount
 	n := 0
-	for _, a := range f.s.Assets {
+	for i, a := range f.s.Assets {
 		if a.State == "in-use" && !a.LastSeen.IsZero() && f.On.Sub(a.LastSeen) > 90 {
 			n++
-			if d, ok := f.asset[a.ID]; ok {
-				sum = sum.Plus(d)
-			}
+			sum = sum.Plus(f.assets[i])
 		}
 	}
 	return Cut{What: "Give devices to somebody else that nobody has used", Why: fmt.Sprintf("%d are in use by the list and were not seen for 90 days", n), Href: "/staff/estate/assets", Saves: sum}, n > 0 && sum.Kg > 0

@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,13 +19,12 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/reeve-civic/reeve"
-	"github.com/reeve-civic/reeve/internal/estate"
+	"github.com/reeve-civic/reeve/internal/estate/estatetest"
 	"github.com/reeve-civic/reeve/internal/estate/exporter"
 	"github.com/reeve-civic/reeve/internal/estate/importer"
 	"github.com/reeve-civic/reeve/internal/estate/importer/archimate"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
 var day = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
@@ -57,40 +53,15 @@ spec: {audience: staff}
 // demo is the demo's estate with a few things that are hard to export.
 func demo(t testing.TB) *register.Snapshot {
 	t.Helper()
-	const root = "../../../demo/body/"
-	files := fstest.MapFS{"hostile.yaml": {Data: []byte(hostile)}}
-	for _, pattern := range []string{"organisations.yaml", "capabilities.yaml", "contracts.yaml", "standards.yaml", "waivers.yaml", "systems/*.yaml"} {
-		names, err := fs.Glob(os.DirFS(root), pattern)
-		if err != nil || len(names) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(names), err)
-		}
-		for _, name := range names {
-			data, err := os.ReadFile(filepath.Join(root, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[name] = &fstest.MapFile{Data: data}
-		}
-	}
-	set, problems := def.Load(files, def.NewRegistry(estate.Kinds()...))
-	for _, p := range problems {
-		t.Fatal(p)
-	}
-	m, problems := register.Compile(set)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
+	files := estatetest.Demo(t, "../../../demo/body")
+	files["hostile.yaml"] = &fstest.MapFile{Data: []byte(hostile)}
 	confidential := reeve.Confidential
-	s := register.New(register.Parts{Model: m, At: day,
+	return estatetest.Small{FS: files, At: day,
 		Inventory: &inventory.Inventory{Assets: []inventory.Asset{{ID: "a1", Name: "L1", Type: "laptop", State: "in-use", Holder: "person-of-secret-name", Cost: 78900}}, Imports: map[string]time.Time{"asset": day}},
-		Declared: register.Declared{
+		Exchange: register.Declared{
 			Interfaces: []register.Interface{{ID: "if-tax", Name: "Council tax, reviews", System: "sys-council-tax", Style: "api", Documented: true, Class: &confidential}, {ID: "if-benefits", Name: "Benefits", System: "sys-benefits", Style: "file"}},
 			Flows:      []register.Flow{{ID: "flow-x", Name: "Awards & reviews", From: "sys-benefits", To: "sys-council-tax", Record: "rec-x", Via: "exchange", Every: 24 * time.Hour}},
-		}})
-	if err := s.Judge(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return s
+		}}.Snapshot(t)
 }
 
 func write(t testing.TB, s *register.Snapshot, format string, o exporter.Options) []byte {

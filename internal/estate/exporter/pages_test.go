@@ -2,42 +2,25 @@ package exporter_test
 
 import (
 	"bytes"
-	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/estatetest"
 	"github.com/reeve-civic/reeve/internal/estate/exporter"
-	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/webtest"
 )
 
-var staff = &http.Cookie{Name: "who", Value: "staff"}
-
 func site(t testing.TB) (*httptest.Server, *web.Mux) {
 	t.Helper()
-	at := demo(t)
-	p, err := policy.New(policy.Rule{Name: "read", Actions: []string{register.Read}, Kinds: []reeve.ActorKind{reeve.Staff}, Max: reeve.Internal, Doc: "staff"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := web.New(web.Options{Policy: p, Now: func() time.Time { return day }, Log: slog.New(slog.DiscardHandler), Body: "Ashcombe Borough Council"})
-	mux.Authenticate(func(r *http.Request) (reeve.Actor, bool, error) {
-		_, err := r.Cookie("who")
-		return reeve.Actor{ID: "staff/3", Kind: reeve.Staff, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}, err == nil, nil
-	})
-	(&exporter.Desk{Desk: register.Desk{Mux: mux, At: func(context.Context, def.Date) (*register.Snapshot, error) { return at, nil }}, Body: "Ashcombe Borough Council"}).Mount(mux)
-	s := httptest.NewServer(mux)
+	d := estatetest.Desk(t, demo(t))
+	(&exporter.Desk{Desk: d, Body: "Ashcombe Borough Council"}).Mount(d.Mux)
+	s := httptest.NewServer(d.Mux)
 	t.Cleanup(s.Close)
-	return s, mux
+	return s, d.Mux
 }
 
 func get(t testing.TB, address string, cookies ...*http.Cookie) (*http.Response, []byte) {
@@ -64,7 +47,7 @@ func get(t testing.TB, address string, cookies ...*http.Cookie) (*http.Response,
 // TestDownloads takes every format from the page, and strangers get none.
 func TestDownloads(t *testing.T) {
 	s, _ := site(t)
-	_, page := get(t, s.URL+"/staff/estate/export", staff)
+	_, page := get(t, s.URL+"/staff/estate/export", estatetest.Architect)
 	paths := []string{"csv?kind=systems", "site?audience=staff"}
 	for _, f := range exporter.Formats() {
 		paths = append(paths, f.Name)
@@ -73,7 +56,7 @@ func TestDownloads(t *testing.T) {
 		if !bytes.Contains(page, []byte(`href="/staff/estate/export/`+path+`"`)) {
 			t.Errorf("the page does not lead to %s", path)
 		}
-		resp, b := get(t, s.URL+"/staff/estate/export/"+path, staff)
+		resp, b := get(t, s.URL+"/staff/estate/export/"+path, estatetest.Architect)
 		if resp.StatusCode != http.StatusOK || len(b) < 100 || !strings.HasPrefix(resp.Header.Get("Content-Disposition"), "attachment; filename=") || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: status %d, %d bytes, %q", path, resp.StatusCode, len(b), resp.Header.Get("Content-Disposition"))
 		}
@@ -82,7 +65,7 @@ func TestDownloads(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{"docx": 404, "csv?kind=secrets": 400, "site?audience=all": 400} {
-		if resp, _ := get(t, s.URL+"/staff/estate/export/"+path, staff); resp.StatusCode != want {
+		if resp, _ := get(t, s.URL+"/staff/estate/export/"+path, estatetest.Architect); resp.StatusCode != want {
 			t.Errorf("%s: status %d, want %d", path, resp.StatusCode, want)
 		}
 	}
@@ -93,5 +76,5 @@ func TestPageInABrowser(t *testing.T) {
 	if err := mux.Assets(); err != nil {
 		t.Skip(err)
 	}
-	webtest.Browser(t).Check(t, "export", webtest.Visit{URL: s.URL + "/staff/estate/export", Cookies: []*http.Cookie{staff}}, http.StatusOK)
+	webtest.Browser(t).Check(t, "export", webtest.Visit{URL: s.URL + "/staff/estate/export", Cookies: []*http.Cookie{estatetest.Architect}}, http.StatusOK)
 }

@@ -2,20 +2,17 @@ package spend_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"github.com/reeve-civic/reeve/internal/estate"
+	"github.com/reeve-civic/reeve/internal/estate/estatetest"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/spend"
@@ -29,24 +26,7 @@ const root = "../../../demo/"
 var day = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
 // demo is the estate's part of the demo body.
-func demo(t testing.TB) fstest.MapFS {
-	t.Helper()
-	out := fstest.MapFS{}
-	for _, pattern := range []string{"organisations.yaml", "capabilities.yaml", "contracts.yaml", "standards.yaml", "waivers.yaml", "systems/*.yaml"} {
-		names, err := fs.Glob(os.DirFS(root+"body"), pattern)
-		if err != nil || len(names) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(names), err)
-		}
-		for _, name := range names {
-			data, err := os.ReadFile(filepath.Join(root, "body", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[name] = &fstest.MapFile{Data: data}
-		}
-	}
-	return out
-}
+func demo(t testing.TB) fstest.MapFS { return estatetest.Demo(t, root+"body") }
 
 // ledger is the demo's ledger.
 func ledger(t testing.TB) []inventory.Line {
@@ -77,21 +57,9 @@ func ledger(t testing.TB) []inventory.Line {
 	return out
 }
 
-func snapshot(t testing.TB, fsys fs.FS, inv *inventory.Inventory, fill ...func(*register.Snapshot)) *register.Snapshot {
+func snapshot(t testing.TB, files fstest.MapFS, inv *inventory.Inventory, fill ...func(*register.Snapshot)) *register.Snapshot {
 	t.Helper()
-	set, problems := def.Load(fsys, def.NewRegistry(estate.Kinds()...))
-	for _, p := range problems {
-		t.Fatal(p)
-	}
-	m, problems := register.Compile(set)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	s := register.New(register.Parts{Model: m, At: day, Inventory: inv})
-	if err := s.Judge(context.Background(), fill...); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return estatetest.Small{FS: files, Inventory: inv, Fill: fill, At: day}.Snapshot(t)
 }
 
 // TestDemoLedger holds what is made of the demo's ledger to what is expected, all

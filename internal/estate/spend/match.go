@@ -49,6 +49,7 @@ type matcher struct {
 	found      map[string]found    // by name as the ledger writes it
 	learnt     map[string][]string // contracts that persons gave, by normal name
 	exact      map[string][]string // the same, by name and description
+	about      map[string][]string // words that tell a contract from others
 }
 
 // found is the supplier that a name was recognised as.
@@ -56,7 +57,7 @@ type found struct{ id, why string }
 
 func newMatcher(s *register.Snapshot) *matcher {
 	m := &matcher{s: s, contract: map[string]register.Contract{}, bySupplier: map[string][]register.Contract{}, byRef: map[string][]string{},
-		suppliers: map[string][]string{}, found: map[string]found{}, learnt: map[string][]string{}, exact: map[string][]string{}}
+		suppliers: map[string][]string{}, found: map[string]found{}, learnt: map[string][]string{}, exact: map[string][]string{}, about: map[string][]string{}}
 	for _, k := range s.Contracts {
 		m.contract[k.ID] = k
 		if k.Spec.Supplier != "" {
@@ -123,9 +124,14 @@ func (m *matcher) match(l *inventory.Line) Match {
 	if out, ok := m.byReference(l, out); ok {
 		return out
 	}
-	name := normal(l.Supplier)
-	if ids := m.exact[name+"\x1f"+description(l.Description)]; len(ids) == 1 && l.Description != "" {
-		return m.settle(out, ids[0], "a person matched another line of this supplier with the same description")
+	name := ""
+	if len(m.learnt) > 0 {
+		name = normal(l.Supplier)
+	}
+	if len(m.learnt[name]) > 0 && l.Description != "" {
+		if ids := m.exact[name+"\x1f"+description(l.Description)]; len(ids) == 1 {
+			return m.settle(out, ids[0], "a person matched another line of this supplier with the same description")
+		}
 	}
 	var fits []register.Contract
 	why := who.why
@@ -209,6 +215,9 @@ func (m *matcher) settle(out Match, id, why string) Match {
 }
 
 func (m *matcher) byReference(l *inventory.Line, out Match) (Match, bool) {
+	if len(m.byRef) == 0 {
+		return out, false
+	}
 	ids := m.byRef[reference(l.Reference)]
 	if l.Reference == "" || len(ids) == 0 {
 		for _, w := range strings.Fields(l.Description) {
@@ -280,16 +289,21 @@ func one(ids []string, why string) found {
 // shared counts the words that a text has in common with what a contract is
 // called and pays for.
 func (m *matcher) shared(k register.Contract, text []string) int {
-	about := words(k.Name)
-	for _, id := range m.s.Pays[k.ID] {
-		if x, ok := m.s.System(id); ok {
-			about = append(append(about, words(x.Name)...), words(x.Spec.Product)...)
+	about, ok := m.about[k.ID]
+	if !ok {
+		all := words(k.Name)
+		for _, id := range m.s.Pays[k.ID] {
+			if x, ok := m.s.System(id); ok {
+				all = append(append(all, words(x.Name)...), words(x.Spec.Product)...)
+			}
 		}
+		slices.Sort(all)
+		about = slices.DeleteFunc(slices.Compact(all), func(w string) bool { return len(w) < 4 || slices.Contains(common, w) })
+		m.about[k.ID] = about
 	}
-	slices.Sort(about)
 	n := 0
-	for _, w := range slices.Compact(about) {
-		if len(w) >= 4 && slices.Contains(text, w) && !slices.Contains(common, w) {
+	for _, w := range about {
+		if slices.Contains(text, w) {
 			n++
 		}
 	}

@@ -29,10 +29,13 @@ func normal(name string) string {
 	return strings.Join(words, " ")
 }
 
+// marks takes out what stands inside words.
+var marks = strings.NewReplacer("'", "", "’", "", ".", "", "&", " and ")
+
 // words are the words of a text in lower case, "&" as "and", short forms in full.
 func words(s string) []string {
-	s = strings.ReplaceAll(strings.ToLower(s), "&", " and ")
-	s = strings.NewReplacer("'", "", "’", "", ".", "").Replace(s)
+	s = strings.ToLower(s)
+	s = marks.Replace(s)
 	out := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i, w := range out {
 		if full, ok := short[w]; ok {

@@ -32,6 +32,8 @@ type Book struct {
 	First    def.Date
 	Last     def.Date // day of the last line
 	Years    []string // financial years with lines, the latest first
+
+	byID map[string]register.Contract
 }
 
 // Read matches the ledger of a snapshot.
@@ -39,6 +41,7 @@ func Read(s *register.Snapshot) *Book {
 	_, imported := s.Inventory.Imports["ledger"]
 	b := &Book{Snapshot: s, Matches: make([]Match, len(s.Inventory.Ledger)), Imported: imported || len(s.Inventory.Ledger) > 0}
 	m, years := newMatcher(s), map[string]bool{}
+	b.byID = m.contract
 	for i := range s.Inventory.Ledger {
 		l := &s.Inventory.Ledger[i]
 		b.Matches[i] = m.match(l)
@@ -325,11 +328,8 @@ func Split(m Money, weights []float64) []Money {
 }
 
 func (b *Book) contract(id string) (register.Contract, bool) {
-	i := slices.IndexFunc(b.Snapshot.Contracts, func(k register.Contract) bool { return k.ID == id })
-	if i < 0 {
-		return register.Contract{}, false
-	}
-	return b.Snapshot.Contracts[i], true
+	k, ok := b.byID[id]
+	return k, ok
 }
 
 // Committed is what the contract binds the body to pay in a period: what it costs
