@@ -372,7 +372,7 @@ func TestSB272(t *testing.T) {
 		}
 		switch row[0] {
 		case "Council tax":
-			if row[1] != "Millbrook Civic Software" || row[5] != "Revenues" || row[6] != "At least every 1d" {
+			if row[1] != "Millbrook Civic Software" || row[5] != "Revenues" || row[6] != "At least every day" {
 				t.Errorf("%q", row)
 			}
 		case "Emergency dispatch", "Hospital patient administration":
