@@ -11,6 +11,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/importer"
 	"github.com/reeve-civic/reeve/internal/estate/importer/sources"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
 )
 
 // ImportOptions say what is imported into which folder of definitions.
@@ -98,6 +99,100 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 	}, nil
 }
 
+// ImportList asks to take a list into the inventory.
+type ImportList struct {
+	Source   string            `json:"source"`
+	File     string            `json:"file"` // absolute; the program that runs reads it
+	Mapping  string            `json:"mapping"`
+	Settings map[string]string `json:"settings"`
+	Preview  bool              `json:"preview"`
+}
+
+// ImportedList is what became of a list.
+type ImportedList struct {
+	Source   string                `json:"source"`
+	Rows     int                   `json:"rows"`
+	Taken    int                   `json:"taken"`
+	Repeated int                   `json:"repeated"`
+	Failed   int                   `json:"failed"`
+	Skipped  int                   `json:"skipped"`
+	Items    int                   `json:"items"`
+	Added    int                   `json:"added"`
+	Changed  int                   `json:"changed"`
+	Same     int                   `json:"same"`
+	Gone     int                   `json:"gone"`
+	Problems []importer.RowProblem `json:"problems"`
+	Notes    []string              `json:"notes"`
+	Unit     string                `json:"unit"`
+	Preview  bool                  `json:"preview"`
+}
+
+// importList reads a file that is here and takes it into the inventory.
+func (a *App) importList(ctx context.Context, in ImportList) (ImportedList, error) {
+	src, input, file, err := sources.Open(sources.All(), in.Source, in.File)
+	if err != nil {
+		return ImportedList{}, err
+	}
+	defer file.Close()
+	if !src.List {
+		return ImportedList{}, reeve.E(reeve.Invalid, "import", "%s become definitions: leave out --data, and give the folder of definitions with --into", src.Title)
+	}
+	input.Settings = in.Settings
+	if in.Mapping != "" && src.Vocabulary != nil {
+		if input.Mapping, err = src.Vocabulary.ParseMapping([]byte(in.Mapping)); err != nil {
+			return ImportedList{}, err
+		}
+	}
+	r, err := src.Read(ctx, input)
+	if err != nil {
+		return ImportedList{}, err
+	}
+	do := a.blocks.estate.Inventory.Preview
+	if !in.Preview {
+		do = func(ctx context.Context, imp inventory.Import, items []inventory.Item) (inventory.Changes, error) {
+			return a.blocks.estate.Inventory.Import(ctx, operatorID, imp, items)
+		}
+	}
+	c, err := do(ctx, r.List, r.Items)
+	if err != nil {
+		return ImportedList{}, err
+	}
+	return ImportedList{
+		Source: src.Name, Rows: r.Rows, Taken: r.Taken, Repeated: r.Repeated, Failed: r.Failed, Skipped: r.Skipped, Unit: src.Unit, Preview: in.Preview,
+		Items: len(r.Items), Added: c.Added, Changed: c.Changed, Same: c.Same, Gone: c.Gone,
+		Problems: append([]importer.RowProblem{}, r.Problems...), Notes: append([]string{}, r.Notes...),
+	}, nil
+}
+
+// Text is the report for people.
+func (l ImportedList) Text() string {
+	var b strings.Builder
+	for _, n := range l.Notes {
+		fmt.Fprintln(&b, n)
+	}
+	for _, p := range l.Problems {
+		fmt.Fprintln(&b, p)
+	}
+	fmt.Fprintf(&b, "%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", units(l.Unit), l.Rows, l.Taken, l.Repeated, l.Failed, l.Skipped)
+	verb := "Imported"
+	if l.Preview {
+		verb = "Would be imported"
+	}
+	fmt.Fprintf(&b, "%s: %d items, of which %d are new, %d change, %d are the same; %d go.\n", verb, l.Items, l.Added, l.Changed, l.Same, l.Gone)
+	return b.String()
+}
+
+// units is what the counts of a report count, at the beginning of a sentence.
+func units(word string) string {
+	if word == "" {
+		word = "row"
+	}
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		word = stem + "ie"
+	}
+	return strings.ToUpper(word[:1]) + word[1:] + "s"
+}
+
 // choose takes from the file what is named, like "System/sys-rents spec.users".
 func choose(fields []string) importer.Choose {
 	take := map[string]bool{}
@@ -166,8 +261,7 @@ func (r ImportReport) Text() string {
 			fmt.Fprintf(&b, "  %s %s: here %s, in the file %s\n", f.What, f.Path, shown(f.Here), shown(f.There))
 		}
 	}
-	unit := r.prepared.Unit
-	fmt.Fprintf(&b, "\n%ss: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", strings.ToUpper(unit[:1])+unit[1:], r.Rows, r.Taken, r.Repeated, r.Failed, r.Skipped)
+	fmt.Fprintf(&b, "\n%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", units(r.prepared.Unit), r.Rows, r.Taken, r.Repeated, r.Failed, r.Skipped)
 	fmt.Fprintf(&b, "Definitions in it: %d, of which %d are new, %d change, %d are the same, %d wait for a decision, %d are one with another.\n",
 		r.Definitions, r.Added, r.Changed, r.Same, r.Conflicting, r.Doubled)
 	if r.Gone > 0 {
