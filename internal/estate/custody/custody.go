@@ -13,6 +13,7 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -190,7 +191,7 @@ func tasks(s *register.Snapshot, owner string, sees bool) (out []Task) {
 		if held || slices.ContainsFunc(a.Systems, func(id string) bool { return mine[s.Set.Present("System", id)] }) {
 			what := strings.TrimSpace(a.Maker + " " + a.Model)
 			if held {
-				what += ", held by " + cmp.Or(h.Person.Name, owner)
+				what += ", held by " + cmp.Or(h.Person.Name, words.Post(owner))
 			} else {
 				what += ", runs " + strings.Join(systemNames(s, a.Systems), ", ")
 			}

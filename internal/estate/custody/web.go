@@ -176,11 +176,13 @@ func (d *Desk) now(r *http.Request) (a, said inventory.Asset, err error) {
 	if err != nil {
 		return a, said, err
 	}
-	said, ok := x.(inventory.Asset)
-	if !ok {
-		said = inventory.Asset{ID: a.ID}
+	if said, ok := x.(inventory.Asset); ok {
+		return a, said, nil
 	}
-	return a, said, nil
+	if layers, err := d.Inventory.Layers(r.Context(), inventory.TypeAsset, a.ID); err != nil || len(layers) == 0 {
+		return a, a, err // declared, and in no list yet: what is declared goes on to hold
+	}
+	return a, inventory.Asset{ID: a.ID}, nil
 }
 
 // state takes an asset a step further in its life.
