@@ -95,6 +95,9 @@ func stats(c *Comparison) []ui.Stat {
 		unknown, pass = unknown+len(s.NewlyUnknown), pass+len(s.NewlyPass)
 	}
 	cost := ui.Stat{Label: "a year", Value: signed(c.Cost.Change), Note: fmt.Sprintf("%s instead of %s", c.Cost.After, c.Cost.Before)}
+	if !c.Cost.After.Sure || c.Cost.After.Lacks || c.Cost.Before.Lacks {
+		cost.Label = "a year, of what is known"
+	}
 	if c.Cost.Change < 0 {
 		cost.Tone = ui.Good
 	}
