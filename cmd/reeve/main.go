@@ -24,9 +24,12 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run Ashcombe Borough Council: a whole body with simulated systems and real input."`
 	Serve   serveCmd   `cmd:"" help:"Run Reeve on your own definitions."`
 	Check   checkCmd   `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
+	Plan    planCmd    `cmd:"" help:"Say what a change of definitions would change: standards, cost, carbon, what would stop, who would newly see what."`
+	Fmt     fmtCmd     `cmd:"" help:"Write definitions in one form: order of fields, indentation, quotes. Comments stay."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
 	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts; ends with 1 if any was held or refused."`
 	Import  importCmd  `cmd:"" help:"Take in a list, a model or a folder of documents."`
+	Export  exportCmd  `cmd:"" help:"Write the estate of a folder of definitions as CSV, XLSX, ArchiMate, JSON, web pages or SB 272's catalogue."`
 	Journal journalCmd `cmd:"" help:"Verify the journal."`
 	Token   tokenCmd   `cmd:"" help:"Create, list and revoke the bearer tokens of partners."`
 	Staff   staffCmd   `cmd:"" help:"Invite members of staff."`
