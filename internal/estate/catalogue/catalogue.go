@@ -150,8 +150,8 @@ func (k *Keeper) RequestOK(s Service) (ok, known bool) {
 	return false, false
 }
 
-// Fill writes the facts of services.
-func (k *Keeper) Fill(s *register.Snapshot) {
+// Fill writes the facts of services that follow from the definitions alone.
+func Fill(s *register.Snapshot) {
 	t := s.Tables.Of("Service")
 	for _, x := range def.All[Spec](s.Set) {
 		i := t.Find(x.ID)
@@ -164,8 +164,22 @@ func (k *Keeper) Fill(s *register.Snapshot) {
 		if u := x.Spec.Updated; u != nil {
 			t.Set(i, "updatedAgeDays", int64(s.Today.Sub(*u)))
 		}
-		if ok, known := k.RequestOK(x); known && !s.Past {
-			t.Set(i, "requestLinkOk", ok)
+		if x.Spec.Request == "" {
+			t.Set(i, "requestLinkOk", false)
+		}
+	}
+}
+
+// FillLinks writes whether the ways to ask lead somewhere. Of a day that is over
+// that is not known.
+func (k *Keeper) FillLinks(s *register.Snapshot) {
+	if s.Past {
+		return
+	}
+	t := s.Tables.Of("Service")
+	for _, x := range def.All[Spec](s.Set) {
+		if ok, known := k.RequestOK(x); known {
+			t.Set(t.Find(x.ID), "requestLinkOk", ok)
 		}
 	}
 }

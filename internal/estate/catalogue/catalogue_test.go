@@ -119,7 +119,7 @@ func (h *house) at(ctx context.Context, on def.Date) (*register.Snapshot, error)
 		h.Fatal(problems)
 	}
 	s := register.New(register.Parts{Model: m, At: h.now})
-	return s, s.Judge(ctx, h.keeper.Fill)
+	return s, s.Judge(ctx, catalogue.Fill, h.keeper.FillLinks)
 }
 
 func open(t *testing.T, db *store.DB, h *house) {
