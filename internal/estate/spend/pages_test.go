@@ -173,6 +173,9 @@ func TestAPersonMatches(t *testing.T) {
 	_, group := ask(t, "GET", s.URL+"/staff/estate/spend/unmatched?year=2026-27&group="+m[1], "architect", nil)
 	line := regexp.MustCompile(`/lines/(AP\d+)`).FindStringSubmatch(group)[1]
 	address := s.URL + "/staff/estate/spend/lines/" + line
+	if _, page := ask(t, "GET", address, "caseworker", nil); strings.Contains(page, ">Keep<") {
+		t.Error("a caseworker is offered to match")
+	}
 	if status, _ := ask(t, "POST", address, "caseworker", url.Values{"contract": {"con-documents"}}); status != http.StatusForbidden {
 		t.Errorf("a caseworker matches: status %d", status)
 	}

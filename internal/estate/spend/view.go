@@ -330,7 +330,9 @@ func contractYears(b *Book, k register.Contract) ui.TableOptions {
 func contractChoices(b *Book, x Match) ui.SelectOptions {
 	o := ui.SelectOptions{Label: ui.Text("Supplier contract that it pays"), Name: "contract", ID: "contract", Items: []ui.SelectItem{{Value: "", Text: "None, or not known"}}}
 	if x.Person {
-		o.Value = x.Contract
+		o.Value, o.Items[0].Text = x.Contract, "What is worked out without me"
+	} else if x.State == Matched {
+		o.Items[0].Text = "What was worked out"
 	}
 	ks := slices.Clone(b.Contracts)
 	likely := func(k register.Contract) int {
