@@ -200,7 +200,7 @@ func TestPagesInABrowser(t *testing.T) {
 	b := webtest.Browser(t)
 	for name, path := range map[string]string{
 		"estate": "/staff/estate", "estate-systems": "/staff/estate/systems?standard=std-security&result=fail", "estate-system": "/staff/estate/systems/sys-council-tax",
-		"estate-standard": "/staff/estate/standards/std-security", "estate-capabilities": "/staff/estate/capabilities", "estate-capability": "/staff/estate/capabilities/cap-payments",
+		"estate-standard": "/staff/estate/standards/std-security", "estate-standards": "/staff/estate/standards", "estate-library": "/staff/estate/standards/library/SEC-01?result=fail", "estate-capabilities": "/staff/estate/capabilities", "estate-capability": "/staff/estate/capabilities/cap-payments",
 	} {
 		b.Check(t, name, webtest.Visit{URL: s.URL + path, Cookies: []*http.Cookie{architect}}, http.StatusOK)
 	}
