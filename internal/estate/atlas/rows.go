@@ -91,10 +91,10 @@ func pageOf(at Place) string {
 func sample(s State) string {
 	k := looks[s]
 	dash := ""
-	if k.dash != "" {
-		dash = fmt.Sprintf(` stroke-dasharray="%s"`, k.dash)
+	if k.Dash != "" {
+		dash = fmt.Sprintf(` stroke-dasharray="%s"`, k.Dash)
 	}
-	return fmt.Sprintf(`<svg width="44" height="12" aria-hidden="true" focusable="false"><path d="M0 6h36" fill="none" stroke="%s" stroke-width="%.1f"%s/><path d="M44 6l-8 -5v10z" fill="%s"/></svg> `, k.colour, k.width+.5, dash, k.colour)
+	return fmt.Sprintf(`<svg width="44" height="12" aria-hidden="true" focusable="false"><path d="M0 6h36" fill="none" stroke="%s" stroke-width="%.1f"%s/><path d="M44 6l-8 -5v10z" fill="%s"/></svg> `, k.Colour, k.Width+.5, dash, k.Colour)
 }
 
 // hidden are the parts of the address that the form keeps.

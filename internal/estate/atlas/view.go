@@ -16,7 +16,6 @@ const MaxNodes = 60
 const (
 	mostInside  = 40  // systems of a place drawn one by one; of more, its parts are drawn
 	mostOutside = 14  // systems around it drawn one by one; of more, their capabilities
-	mostLines   = 90  // lines of a drawing: the rest is in the table only
 	mostRows    = 150 // flows listed one by one below a drawing; more are added up
 )
 

@@ -1,14 +1,13 @@
-package atlas
+package diagram
 
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // The layout puts boxes into columns, from those that tell to those that are told,
 // orders each column so that few lines cross, and leads lines past the boxes
-// between. It is a few sweeps over at most [MaxNodes] boxes, so its time is bounded
+// between. It is a few sweeps over the boxes, so its time is bounded
 // whatever the estate looks like, and the same map is always drawn the same.
 
 // spot is where something stands in a column: a box, or a lane for a line that
@@ -23,12 +22,10 @@ type spot struct {
 // chart is a layout.
 type chart struct {
 	cols   [][]*spot
-	heads  []string
 	width  []float64 // of each column
 	left   []float64 // of each column
 	lines  []Line    // as drawn
 	routes []route
-	alone  []int // boxes that no line touches
 	w, h   float64
 }
 
@@ -45,84 +42,15 @@ const (
 	headRoom   = 34
 )
 
-// columns sorts the boxes of a map into columns.
-func columns(v *View) (cols [][]int, heads []string, alone []int) {
-	var left, middle, right []int
-	for i, b := range v.Boxes {
-		switch {
-		case b.sends+b.takes == 0 && (len(v.Lines) > 0 || !b.Focus || v.At.Kind != AtSystem):
-			alone = append(alone, i)
-		case v.At.Kind == AtSystem || v.At.Kind == AtInterface:
-			switch {
-			case b.Focus:
-				middle = append(middle, i)
-			case b.sends >= b.takes:
-				left = append(left, i)
-			default:
-				right = append(right, i)
-			}
-		case b.takes == 0:
-			left = append(left, i)
-		case b.sends == 0:
-			right = append(right, i)
-		default:
-			middle = append(middle, i)
-		}
-	}
-	net := func(a, b int) int {
-		x, y := &v.Boxes[a], &v.Boxes[b]
-		return cmp.Or(cmp.Compare(y.sends-y.takes, x.sends-x.takes), strings.Compare(x.Name, y.Name), cmp.Compare(a, b))
-	}
-	slices.SortFunc(middle, net)
-	words := [3]string{"Only tell others", "Tell and are told", "Are only told"}
-	switch v.At.Kind {
-	case AtSystem, AtInterface:
-		words = [3]string{"Tell it", "Its interfaces", "Are told by it"}
-	}
-	if v.At.Kind == AtInterface {
-		words[1] = "The interface"
-	}
-	add := func(ids []int, head string, most int) {
-		if len(ids) == 0 {
-			return
-		}
-		n := min(3, (len(ids)+most-1)/most)
-		size := (len(ids) + n - 1) / n
-		for part := range slices.Chunk(ids, size) {
-			cols, heads = append(cols, part), append(heads, head)
-			head = ""
-		}
-	}
-	add(left, words[0], 16)
-	if v.At.Kind == AtSystem || v.At.Kind == AtInterface {
-		add(middle, words[1], 100)
-	} else {
-		add(middle, words[1], spread(len(middle)))
-	}
-	add(right, words[2], 16)
-	return cols, heads, alone
-}
-
-// spread is how many boxes that tell and are told stand in one column: few, for
-// lines between columns are clearer than lines within one.
-func spread(n int) int {
-	switch {
-	case n <= 2:
-		return 1
-	case n <= 8:
-		return (n + 1) / 2
-	}
-	return (n + 2) / 3
-}
-
 // arrange lays a map out.
-func arrange(v *View, cols [][]int, heads []string, alone []int, height func(int) float64, gap float64) *chart {
-	c := &chart{heads: heads, alone: alone, lines: v.drawn()}
+func (d *Drawing) arrange() (c *chart, undrawn int) {
+	gap := d.Gap
+	c = &chart{}
 	at := map[int]*spot{}
-	for n, ids := range cols {
+	for n, ids := range d.Columns {
 		var col []*spot
 		for _, i := range ids {
-			s := &spot{box: i, col: n, h: height(i)}
+			s := &spot{box: i, col: n, h: d.Boxes[i].height()}
 			at[i] = s
 			col = append(col, s)
 		}
@@ -130,10 +58,10 @@ func arrange(v *View, cols [][]int, heads []string, alone []int, height func(int
 		c.width = append(c.width, boxWidth)
 		c.left = append(c.left, float64(n)*(boxWidth+gap))
 	}
-	for i, l := range c.lines {
-		a, b := at[v.box[l.From]], at[v.box[l.To]]
+	for i, l := range d.Lines {
+		a, b := at[l.From], at[l.To]
 		if a == nil || b == nil || i >= mostLines {
-			v.Undrawn++
+			undrawn++
 			continue
 		}
 		r := route{i, []*spot{a}}
@@ -163,29 +91,7 @@ func arrange(v *View, cols [][]int, heads []string, alone []int, height func(int
 		}
 	}
 	c.measure(gap)
-	return c
-}
-
-// drawn are the lines as they are drawn: where there are many, what goes both ways
-// between two is one line.
-func (v *View) drawn() []Line {
-	if len(v.Lines) <= fewLines && v.At.Kind != "" || v.plain {
-		return v.Lines
-	}
-	var out []Line
-	at := map[[2]Place]int{}
-	for _, l := range v.Lines {
-		if i, ok := at[[2]Place{l.To, l.From}]; ok {
-			l.Records = slices.Clone(l.Records)
-			out[i].join(l)
-			out[i].both = true
-			continue
-		}
-		at[[2]Place{l.From, l.To}] = len(out)
-		l.Records = slices.Clone(l.Records)
-		out = append(out, l)
-	}
-	return out
+	return c, undrawn
 }
 
 // stack puts the spots of each column below each other.

@@ -1,4 +1,4 @@
-package atlas
+package diagram
 
 import (
 	"cmp"
@@ -9,21 +9,6 @@ import (
 	"strings"
 	"unicode"
 )
-
-// look is how a line of a state is drawn. The dashes tell them apart without
-// colours.
-type look struct {
-	colour, dash string
-	width        float64
-}
-
-var looks = map[State]look{
-	Seen:       {"#1d70b8", "", 2},
-	Silent:     {"#505a5f", "9 5", 2},
-	Undeclared: {"#ca3535", "2 4", 3},
-	Elsewhere:  {"#6f777b", "14 4 2 4", 1.5},
-	Unwatched:  {"#6f777b", "", 1.5},
-}
 
 const (
 	ink   = "#0b0c0c"
@@ -36,40 +21,20 @@ const (
 // svg is a drawing being written.
 type svg struct {
 	strings.Builder
-	v      *View
-	linked bool       // boxes and lines lead to their pages
+	d      *Drawing
 	taken  []labelBox // where labels stand
 	labels strings.Builder
 }
 
 type labelBox struct{ x, y, w, h float64 }
 
-// fewLines is up to how many lines a drawing names what they carry.
-const fewLines = 24
-
 // widest is up to how many pixels a drawing shrinks to the page it is on.
 const widest = 1500
 
-// gapOf is the room between columns: names of records need more.
-func (v *View) gapOf() float64 {
-	if len(v.Lines) <= fewLines {
-		return 210
-	}
-	return 120
-}
-
-// Draw draws a map. linked makes its boxes and lines lead to their pages; without
-// it the drawing stands for itself, as a file.
-func (v *View) Draw(linked bool) string {
-	cols, heads, alone := columns(v)
-	return v.draw(cols, heads, alone, linked)
-}
-
-func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) string {
-	gap := v.gapOf()
-	v.Undrawn = 0
-	c := arrange(v, cols, heads, alone, func(i int) float64 { return v.Boxes[i].height() }, gap)
-	s := &svg{v: v, linked: linked}
+// SVG draws, and says how many lines were left out because there are too many.
+func (d *Drawing) SVG() (text string, undrawn int) {
+	c, undrawn := d.arrange()
+	s, alone := &svg{d: d}, d.Alone
 	w, h := c.w, c.h
 	perRow := max(1, int((w+rowGap)/(boxWidth+rowGap)))
 	aloneTop := h
@@ -81,7 +46,7 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) stri
 		}
 		h = aloneTop
 		for row := range slices.Chunk(alone, perRow) {
-			h += v.tallest(row) + rowGap
+			h += d.tallest(row) + rowGap
 		}
 	}
 	const margin = 8
@@ -90,9 +55,9 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) stri
 		class += " reeve-map--wide" // scrolls rather than shrinks
 	}
 	fmt.Fprintf(s, `<svg class="%s" xmlns="http://www.w3.org/2000/svg" viewBox="%d %d %.0f %.0f" width="%.0f" height="%.0f" font-family="arial, sans-serif" role="group" aria-label="%s">`,
-		class, -margin, -margin, w+2*margin, h+2*margin, w+2*margin, h+2*margin, html.EscapeString("Map: "+v.Title+". The table below says the same."))
-	fmt.Fprintf(s, "<title>%s</title>", html.EscapeString("Map: "+v.Title))
-	for n, head := range c.heads {
+		class, -margin, -margin, w+2*margin, h+2*margin, w+2*margin, h+2*margin, html.EscapeString(d.Title+". The table below says the same."))
+	fmt.Fprintf(s, "<title>%s</title>", html.EscapeString(d.Title))
+	for n, head := range d.Heads {
 		if head != "" {
 			fmt.Fprintf(s, `<text x="%.0f" y="14" font-size="14" fill="%s">%s</text>`, c.left[n], quiet, html.EscapeString(head))
 		}
@@ -105,7 +70,7 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) stri
 	for n, col := range c.cols {
 		for _, spot := range col {
 			if spot.box >= 0 {
-				s.box(v.Boxes[spot.box], c.left[n], spot.y-spot.h/2)
+				s.box(d.Boxes[spot.box], c.left[n], spot.y-spot.h/2)
 			}
 		}
 	}
@@ -116,18 +81,18 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) stri
 		y := aloneTop
 		for row := range slices.Chunk(alone, perRow) {
 			for i, b := range row {
-				s.box(v.Boxes[b], float64(i)*(boxWidth+rowGap), y)
+				s.box(d.Boxes[b], float64(i)*(boxWidth+rowGap), y)
 			}
-			y += v.tallest(row) + rowGap
+			y += d.tallest(row) + rowGap
 		}
 	}
 	s.WriteString("</svg>")
-	return s.String()
+	return s.String(), undrawn
 }
 
-func (v *View) tallest(row []int) (h float64) {
+func (d *Drawing) tallest(row []int) (h float64) {
 	for _, i := range row {
-		h = max(h, v.Boxes[i].height())
+		h = max(h, d.Boxes[i].height())
 	}
 	return h
 }
@@ -177,22 +142,16 @@ func (c *chart) ports() map[int]port {
 
 // route draws a line with its label.
 func (s *svg) route(c *chart, r route, p port) {
-	l := c.lines[r.line]
-	k := looks[l.State()]
-	width := k.width + min(2.5, math.Log10(float64(l.Total())))
+	l := s.d.Lines[r.line]
 	a, b := r.spots[0], r.spots[len(r.spots)-1]
 	right := func(n int) float64 { return c.left[n] + boxWidth }
-	href, words, text := s.v.lineHref(l), lineWords(s.v, l), l.label(len(c.lines) <= fewLines)
-	if s.v.plain {
-		href, words, text = "", s.v.name(l.To)+", "+l.what(1), l.what(1)
-	}
 	var path strings.Builder
 	var lx, ly float64 // where the label stands
 	head := 7.0
 	if a.col == b.col {
 		x, out := right(a.col), 40+min(40, math.Abs(a.y-b.y)/6)
 		fmt.Fprintf(&path, "M%.0f %.1fC%.0f %.1f %.0f %.1f %.0f %.1f", x, p.from, x+out, p.from, x+out, p.to, x+head, p.to)
-		lx, ly = x+out*.6+textWidth(text, 12)/2, (p.from+p.to)/2
+		lx, ly = x+out*.6+textWidth(l.Label, 12)/2, (p.from+p.to)/2
 		head = -head
 	} else {
 		step := 1
@@ -221,7 +180,7 @@ func (s *svg) route(c *chart, r route, p port) {
 					t = .34
 				}
 				lx, ly = curve(x, mid, mid, toX, t), curve(y, y, toY, toY, t)
-				if half := textWidth(text, 12)/2 + 4; 2*half < math.Abs(toX-x) { // beside the boxes, not on them
+				if half := textWidth(l.Label, 12)/2 + 4; 2*half < math.Abs(toX-x) { // beside the boxes, not on them
 					lx = min(max(lx, min(x, toX)+half), max(x, toX)-half)
 				}
 			}
@@ -232,23 +191,23 @@ func (s *svg) route(c *chart, r route, p port) {
 		}
 		head *= float64(step)
 	}
-	s.open("flow "+string(l.State()), href, words)
-	fmt.Fprintf(s, `<path d="%s" fill="none" stroke="%s" stroke-width="%.1f"`, path.String(), k.colour, width)
-	if k.dash != "" {
-		fmt.Fprintf(s, ` stroke-dasharray="%s"`, k.dash)
+	s.open("flow", l.Href, l.Words)
+	fmt.Fprintf(s, `<path d="%s" fill="none" stroke="%s" stroke-width="%.1f"`, path.String(), l.Look.Colour, l.Width)
+	if l.Look.Dash != "" {
+		fmt.Fprintf(s, ` stroke-dasharray="%s"`, l.Look.Dash)
 	}
 	s.WriteString("/>")
-	s.tip(edgeOf(c, a, b), p.to, head, k.colour)
-	if l.both {
+	s.tip(edgeOf(c, a, b), p.to, head, l.Look.Colour)
+	if l.Both {
 		back := edgeOf(c, b, a)
 		if a.col == b.col {
-			s.tip(back, p.from, head, k.colour)
+			s.tip(back, p.from, head, l.Look.Colour)
 		} else {
-			s.tip(back, p.from, -head, k.colour)
+			s.tip(back, p.from, -head, l.Look.Colour)
 		}
 	}
-	s.label(text, lx, ly, l.State())
-	s.close(href)
+	s.label(l.Label, lx, ly, l.Alert)
+	s.close(l.Href)
 }
 
 // tip draws the head of a line that comes from the left, or with a negative head
@@ -272,7 +231,7 @@ func curve(a, b, c, d, t float64) float64 {
 }
 
 // label writes a text on a line where there is room for it, or not at all.
-func (s *svg) label(text string, x, y float64, state State) {
+func (s *svg) label(text string, x, y float64, loud bool) {
 	if text == "" {
 		return
 	}
@@ -286,7 +245,7 @@ func (s *svg) label(text string, x, y float64, state State) {
 		}
 		s.taken = append(s.taken, at)
 		colour := ink
-		if state == Undeclared {
+		if loud {
 			colour = alert
 		}
 		fmt.Fprintf(&s.labels, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="3" fill="#fff" fill-opacity=".9"/><text x="%.0f" y="%.0f" font-size="12" text-anchor="middle" fill="%s">%s</text>`,
@@ -297,14 +256,13 @@ func (s *svg) label(text string, x, y float64, state State) {
 
 // box draws a box.
 func (s *svg) box(b Box, x, y float64) {
-	href, group := s.v.boxHref(b), !s.v.plain && (b.Kind == AtCapability || b.Kind == AtOrganisation || b.Kind == atMore)
-	s.open("system", href, b.words())
+	s.open("system", b.Href, b.words())
 	h := b.height()
 	fill, stroke, width := "#fff", "#505a5f", 1.0
 	if b.Focus {
 		fill, stroke, width = "#eef3f1", brand, 1.5
 	}
-	if group { // more than one stands behind it
+	if b.Group { // more than one stands behind it
 		fmt.Fprintf(s, `<rect x="%.0f" y="%.0f" width="%d" height="%.0f" rx="5" fill="#fff" stroke="%s"/>`, x+4, y+4, boxWidth, h, line)
 	}
 	fmt.Fprintf(s, `<rect x="%.0f" y="%.0f" width="%d" height="%.0f" rx="5" fill="%s" stroke="%s" stroke-width="%.1f"/>`, x, y, boxWidth, h, fill, stroke, width)
@@ -313,58 +271,32 @@ func (s *svg) box(b Box, x, y float64) {
 		fmt.Fprintf(s, `<text x="%.0f" y="%.0f" font-size="14" font-weight="700" fill="%s">%s</text>`, x+10, at, ink, html.EscapeString(t))
 		at += 17
 	}
-	for _, t := range b.notes() {
+	for _, t := range b.Notes {
 		colour := quiet
-		if t.alert {
+		if t.Alert {
 			colour = alert
 		}
-		fmt.Fprintf(s, `<text x="%.0f" y="%.0f" font-size="12" fill="%s">%s</text>`, x+10, at, colour, html.EscapeString(t.text))
+		fmt.Fprintf(s, `<text x="%.0f" y="%.0f" font-size="12" fill="%s">%s</text>`, x+10, at, colour, html.EscapeString(t.Text))
 		at += 15
 	}
-	s.close(href)
-}
-
-type note struct {
-	text  string
-	alert bool
-}
-
-// notes are the lines below a box's name.
-func (b Box) notes() (out []note) {
-	for _, t := range wrap(b.Note, boxWidth-20, 12, 2) {
-		out = append(out, note{text: t})
-	}
-	switch {
-	case b.Systems < 0:
-	case b.Systems > 1 || b.Systems == 0 || b.Kind == AtCapability || b.Kind == AtOrganisation:
-		out = append(out, note{text: count(b.Systems, "system")})
-		if b.Failing > 0 {
-			out = append(out, note{comma(b.Failing) + " not up to standards", true})
-		}
-	case b.Kind == AtSystem && b.Failing > 0:
-		out = append(out, note{"Not up to all standards", true})
-	}
-	if b.Within > 0 {
-		out = append(out, note{text: count(b.Within, "flow") + " inside"})
-	}
-	return out
+	s.close(b.Href)
 }
 
 // words are what a screen reader says of a box.
 func (b Box) words() string {
 	out := b.Name
-	for _, n := range b.notes() {
-		out += ", " + n.text
+	for _, n := range b.Notes {
+		out += ", " + n.Text
 	}
 	return out
 }
 
 func (b Box) height() float64 {
-	return 14 + float64(len(wrap(b.Name, boxWidth-20, 14, 3)))*17 + float64(len(b.notes()))*15
+	return 14 + float64(len(wrap(b.Name, boxWidth-20, 14, 3)))*17 + float64(len(b.Notes))*15
 }
 
 func (s *svg) open(class, href, words string) {
-	if s.linked && href != "" {
+	if s.d.Linked && href != "" {
 		fmt.Fprintf(s, `<a class="%s" href="%s"><title>%s</title>`, class, html.EscapeString(href), html.EscapeString(words))
 		return
 	}
@@ -372,7 +304,7 @@ func (s *svg) open(class, href, words string) {
 }
 
 func (s *svg) close(href string) {
-	if s.linked && href != "" {
+	if s.d.Linked && href != "" {
 		s.WriteString("</a>")
 		return
 	}
