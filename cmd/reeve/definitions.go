@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -11,11 +12,15 @@ import (
 type checkCmd struct {
 	Dir  string `arg:"" help:"Folder of definitions." type:"path"`
 	JSON bool   `help:"Print the result as JSON."`
+	standardsFlags
 }
 
-func (c checkCmd) Run() error {
+func (c checkCmd) Run(ctx context.Context) error {
 	if i, err := os.Stat(c.Dir); err != nil || !i.IsDir() {
 		return fmt.Errorf("%s is not a folder of definitions", c.Dir)
+	}
+	if c.wanted() {
+		return c.check(ctx, c.Dir, c.JSON)
 	}
 	summary, problems := app.Check(os.DirFS(c.Dir))
 	if c.JSON {

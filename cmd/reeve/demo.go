@@ -60,8 +60,8 @@ func (d demoCmd) Run(ctx context.Context) error {
 	defer notify.server.Close()
 	env := town.Env()
 	env["NOTIFY_KEY"], env["NOTIFY_CALLBACK"] = notify.server.APIKey(), notify.server.CallbackToken
-	body := filepath.Join(d.Data, "body")
-	if err := demo.Unpack(body); err != nil {
+	body, lists, err := demo.Unpack(d.Data)
+	if err != nil {
 		return err
 	}
 	c := app.Config{Listen: d.Listen, BaseURL: base, Data: d.Data, Database: d.Database, Body: "Ashcombe Borough Council", Demo: true, Definitions: body, Log: log,
@@ -77,6 +77,9 @@ func (d demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer a.Close()
+	if err := takeIn(ctx, a, lists); err != nil {
+		return err
+	}
 	file, err := d.introduce(ctx, a, base, append(town.Systems, notify.system()))
 	if err != nil {
 		return err
@@ -93,6 +96,18 @@ func (d demoCmd) Run(ctx context.Context) error {
 		stop()
 	}
 	return errors.Join(feedErr, <-done)
+}
+
+// takeIn imports the lists of the estate; the same ones again change nothing.
+func takeIn(ctx context.Context, a *app.App, folder string) error {
+	op := a.Operator()
+	_, names := demo.Lists()
+	for _, name := range names {
+		if err := op.Call(ctx, "import", app.ImportList{Source: "auto", File: filepath.Join(folder, name)}, nil); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // introduce gives the partners their tokens and staff a way in, and writes

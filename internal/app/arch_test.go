@@ -23,7 +23,7 @@ const module = "github.com/reeve-civic/reeve"
 var kernels = []string{"store", "seal", "journal", "log", "bus", "rules", "policy", "def", "web"}
 
 // testKits are packages that only tests and tools may import.
-var testKits = []string{"internal/kernel/store/storetest", "internal/kernel/web/webtest", "connector/connectortest", "internal/estate/estatetest"}
+var testKits = []string{"internal/kernel/store/storetest", "internal/kernel/web/webtest", "internal/estate/estatetest", "connector/connectortest", "internal/estate/estatetest"}
 
 // sizes of a room: beyond these a new room is asked for.
 const (
@@ -156,11 +156,13 @@ func (h *house) file(file string) error {
 	}
 	dir := path.Dir(file)
 	p := place{file: file, dir: dir, base: path.Base(file), at: strings.Split(strings.TrimPrefix(dir, "internal/"), "/")}
+	kit := slices.Contains(testKits, dir)
 	for _, spec := range src.Imports {
-		imp, _ := strconv.Unquote(spec.Path.Value)
-		h.imports(p, imp)
+		if imp, _ := strconv.Unquote(spec.Path.Value); !kit || imp != module+"/internal/kernel/web" {
+			h.imports(p, imp)
+		}
 	}
-	if slices.Contains(testKits, dir) {
+	if kit {
 		return nil
 	}
 	h.clock(p, src)

@@ -39,6 +39,8 @@ type Config struct {
 	MasterKey string `yaml:"master_key" env:"REEVE_MASTER_KEY" doc:"env:NAME or file:/path of 32 bytes in base64. Default: a file in the data folder, made at first start."`
 	LogLevel  string `yaml:"log_level" env:"REEVE_LOG_LEVEL" doc:"debug, info, warn or error. Default info."`
 
+	CheckLinks string `yaml:"check_links" env:"REEVE_CHECK_LINKS" doc:"How often the links of the service catalogue are followed, such as 7d. Empty: only when somebody asks."`
+
 	TLS struct {
 		Certificate string `yaml:"certificate" env:"REEVE_TLS_CERTIFICATE" doc:"PEM file; with it, only HTTPS is served."`
 		Key         string `yaml:"key" env:"REEVE_TLS_KEY" doc:"PEM file of the private key."`

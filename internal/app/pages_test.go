@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -218,6 +219,15 @@ func openVillage(t *testing.T) *village {
 	c.Notify.URL, c.Notify.Key = serve(v.notify), "env:NOTIFY_KEY"
 	if v.a, err = app.Open(t.Context(), c); err != nil {
 		t.Fatal(err)
+	}
+	lists, names := demo.Lists()
+	if err := os.CopyFS(filepath.Join(data, "lists"), lists); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if err := v.a.Operator().Call(t.Context(), "import", app.ImportList{Source: "auto", File: filepath.Join(data, "lists", name)}, nil); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
 	}
 	server.Start()
 	v.url = server.URL

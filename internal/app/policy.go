@@ -21,7 +21,7 @@ func rules() []policy.Rule {
 			Doc: "A partner may send under its agreements, and follow what it sent."},
 		{Name: "staff-home", Actions: []string{"staff.home", "estate.read", "estate.map", "asset.report", "request.create", "flow.read"}, Kinds: staff, Max: reeve.Internal,
 			Doc: "All staff see the map, the estate and how the flows stand, ask for changes, answer for what is theirs, and report what is lost."},
-		{Name: "staff-estate", Actions: []string{"estate.edit", "estate.import"}, Kinds: staff, Roles: []string{"architect", "integration", "admin"}, Max: reeve.Internal,
+		{Name: "staff-estate", Actions: []string{"estate.edit", "estate.import", "catalogue.check", "catalogue.settle"}, Kinds: staff, Roles: []string{"architect", "integration", "admin"}, Max: reeve.Internal,
 			Doc: "Architects and those who integrate change definitions and import lists."},
 		{Name: "staff-holders", Actions: []string{"asset.holders"}, Kinds: staff, Roles: []string{"architect", "admin"}, Max: reeve.Confidential,
 			Doc: "Those who look after devices see who has them."},

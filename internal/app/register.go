@@ -30,7 +30,13 @@ func (a *App) openEstate(ctx context.Context) (err error) {
 	if o.Token, err = c.secret("upstream.token", c.Upstream.Token); err != nil {
 		return err
 	}
-	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: declaredExchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Edit: o})
+	var follow def.Duration
+	if c.CheckLinks != "" {
+		if follow, err = def.ParseDuration(c.CheckLinks); err != nil {
+			return reeve.E(reeve.Invalid, "app.Config", "check_links: %w", err)
+		}
+	}
+	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: declaredExchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Version: Version(), CheckLinks: follow.D(), Edit: o})
 	return err
 }
 

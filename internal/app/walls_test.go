@@ -118,6 +118,32 @@ POST /staff/requests/{id}/environment       staff
 GET /staff/boards                           staff
 GET /staff/boards/{id}                      staff
 POST /staff/boards/{id}/decide              architect governance admin
+GET /services                               *
+GET /services/whats-new                     *
+GET /services/feed.atom                     *
+GET /services/{id}                          *
+POST /services/{id}/feedback                *
+GET /staff/services                         staff
+GET /staff/services/whats-new               staff
+GET /staff/services/links                   staff
+POST /staff/services/links                  architect integration admin
+GET /staff/services/{id}                    staff
+POST /staff/services/{id}/feedback          staff
+POST /staff/services/{id}/feedback/{n}      architect integration admin
+GET /staff/estate/for                       staff
+GET /staff/estate/for/{reader}              staff
+GET /staff/estate/export                    staff
+GET /staff/estate/export/{format}           staff
+GET /staff/estate/edit                      architect integration admin
+GET /staff/estate/edit/{kind}/{id}          architect integration admin
+POST /staff/estate/edit/{kind}/{id}         architect integration admin
+GET /staff/estate/new/{kind}                architect integration admin
+POST /staff/estate/new/{kind}               architect integration admin
+GET /staff/estate/history/{kind}/{id}       staff
+GET /staff/estate/import                    architect integration admin
+POST /staff/estate/import                   architect integration admin
+GET /staff/estate/import/{id}               architect integration admin
+POST /staff/estate/import/{id}              architect integration admin
 GET /staff/flows                            staff
 GET /staff/flows/{id}                       staff
 GET /staff/journal                          governance integration admin

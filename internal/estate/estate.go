@@ -44,9 +44,11 @@ type Asks struct {
 	Observed func(ctx context.Context) (*register.Observed, error) // what went through the exchange up to now
 	// Lost opens a case for an asset that was lost or stolen, in the transaction
 	// that says so.
-	Lost func(tx *store.Tx, by string, a inventory.Asset, stolen bool, note string) (caseRef string, err error)
-	Who  func(ctx context.Context, actor string) edit.Person // name and address of an actor ("staff/3")
-	Edit edit.Options                                        // where definitions are changed; the rest is filled in
+	Lost       func(tx *store.Tx, by string, a inventory.Asset, stolen bool, note string) (caseRef string, err error)
+	Who        func(ctx context.Context, actor string) edit.Person // name and address of an actor ("staff/3")
+	Version    string                                              // of the program
+	CheckLinks time.Duration                                       // how often the links of services are followed; 0: only when somebody asks
+	Edit       edit.Options                                        // where definitions are changed; the rest is filled in
 }
 
 // Estate is the block, opened.
@@ -55,6 +57,7 @@ type Estate struct {
 	Requests  *gate.Keeper
 	Measures  *performance.Keeper
 	Editor    *edit.Editor
+	Services  *catalogue.Keeper
 
 	k    *kernel.Kernel
 	asks Asks
@@ -248,5 +251,5 @@ func (e *Estate) snapshot(ctx context.Context, m *register.Model, inv *inventory
 		return nil, err
 	}
 	s := register.New(p)
-	return s, s.Judge(ctx, fills()...)
+	return s, s.Judge(ctx, append(fills(), e.Services.FillLinks)...)
 }

@@ -5,19 +5,25 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/atlas"
 	"github.com/reeve-civic/reeve/internal/estate/carbon"
+	"github.com/reeve-civic/reeve/internal/estate/catalogue"
 	"github.com/reeve-civic/reeve/internal/estate/change"
 	"github.com/reeve-civic/reeve/internal/estate/custody"
 	"github.com/reeve-civic/reeve/internal/estate/edit"
+	"github.com/reeve-civic/reeve/internal/estate/exporter"
 	"github.com/reeve-civic/reeve/internal/estate/fit"
 	"github.com/reeve-civic/reeve/internal/estate/gate"
 	"github.com/reeve-civic/reeve/internal/estate/history"
+	importdesk "github.com/reeve-civic/reeve/internal/estate/importer/desk"
+	"github.com/reeve-civic/reeve/internal/estate/importer/sources"
 	"github.com/reeve-civic/reeve/internal/estate/intake"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/owner"
 	"github.com/reeve-civic/reeve/internal/estate/performance"
 	"github.com/reeve-civic/reeve/internal/estate/portfolio"
+	"github.com/reeve-civic/reeve/internal/estate/reader"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/risk"
 	"github.com/reeve-civic/reeve/internal/estate/roadmap"
@@ -31,7 +37,7 @@ import (
 
 // fills are the rooms' facts, in the order in which they are written.
 func fills() []func(*register.Snapshot) {
-	return []func(*register.Snapshot){custody.Fill, owner.Fill, risk.Fill, fit.Fill, roadmap.Fill, spend.Fill, carbon.Fill, gate.Fill}
+	return []func(*register.Snapshot){custody.Fill, owner.Fill, risk.Fill, fit.Fill, roadmap.Fill, spend.Fill, carbon.Fill, gate.Fill, catalogue.Fill}
 }
 
 // rooms opens what the rooms keep, and mounts their pages.
@@ -53,6 +59,22 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 	o.Now, o.Set, o.Earlier, o.Reload = k.Now, k.Defs.Set, k.Defs.Earlier, k.Defs.Reload
 	e.Editor = edit.New(o)
 
+	e.Services, err = catalogue.NewKeeper(ctx, catalogue.Options{
+		DB: k.DB, Keys: k.Keys, Journal: k.Journal, Now: k.Now, Zone: k.Zone, Sets: k.Defs.Activations, Earlier: k.Defs.Earlier,
+		Checker: &catalogue.Checker{Agent: "Reeve of " + k.Body}, Schedule: e.asks.CheckLinks,
+		Links: func() ([]string, error) { return catalogue.AllAddresses(k.Defs.Set(), def.DateOf(now())), nil },
+	})
+	if err != nil {
+		return err
+	}
+	k.Worker("estate/services", e.Services.Step)
+	e.mount()
+	return nil
+}
+
+// mount mounts the pages of all rooms.
+func (e *Estate) mount() {
+	k, now := e.k, func() time.Time { return e.k.Now().In(e.k.Zone) }
 	desk := register.Desk{Mux: k.Web, At: e.At}
 	(&portfolio.Desk{Desk: desk}).Mount(k.Web)
 	(&fit.Desk{Desk: desk}).Mount(k.Web)
@@ -69,7 +91,45 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 	(&standing.Desk{Desk: desk, Edit: e.edit}).Mount(k.Web)
 	(&scenario.Desk{Desk: desk, Comparer: scenario.Comparer{Draft: e.Draft, Carbon: Carbon}}).Mount(k.Web)
 	(&intake.Desk{Desk: desk, Keeper: e.Requests, Name: e.name, Draft: e.draft}).Mount(k.Web)
-	return nil
+	(&catalogue.Desk{Desk: desk, Keeper: e.Services, Body: k.Body, BaseURL: k.BaseURL, Name: e.name}).Mount(k.Web)
+	(&reader.Desk{Desk: desk}).Mount(k.Web)
+	(&exporter.Desk{Desk: desk, Body: k.Body, Version: e.asks.Version}).Mount(k.Web)
+	(&edit.Desk{Desk: desk, Editor: e.Editor, Registry: e.asks.Edit.Registry, Page: page, Effects: e.effects,
+		Who: func(ctx context.Context, a reeve.Actor) edit.Person { return e.asks.Who(ctx, a.ID) }}).Mount(k.Web)
+	(&importdesk.Desk{Desk: desk, Dir: k.Dir, Sources: sources.All(), Registry: e.asks.Edit.Registry, Now: k.Now, Folder: e.Editor.Folder, ReadOnly: e.Editor.ReadOnly,
+		Write: e.write, Preview: e.Inventory.Preview, Import: e.Inventory.Import,
+		Imports: func(ctx context.Context) ([]inventory.Done, error) { return e.Inventory.Imports(ctx, "", false, 20) }}).Mount(k.Web)
+}
+
+// page is where people read about a definition; "" where that is nowhere.
+func page(kind, id string) string {
+	at, ok := map[string]string{
+		"System": "/staff/estate/systems/", "Capability": "/staff/estate/capabilities/", "Standard": "/staff/estate/standards/", "SupplierContract": "/staff/estate/spend/contracts/",
+		"Objective": "/staff/estate/objectives/", "RoadmapItem": "/staff/estate/roadmap/items/", "Measure": "/staff/estate/measures/", "IntakeRequest": "/staff/requests/",
+		"Board": "/staff/boards/", "Service": "/staff/services/", "Flow": "/staff/flows/",
+	}[kind]
+	if !ok {
+		return ""
+	}
+	return at + url.PathEscape(id)
+}
+
+// effects says what a changed set would do to the estate, a sentence each.
+func (e *Estate) effects(ctx context.Context, _, then *def.Set) ([]string, error) {
+	before, err := e.At(ctx, def.Date{})
+	if err != nil {
+		return nil, err
+	}
+	after, err := e.Draft(ctx, then)
+	if err != nil {
+		return nil, err
+	}
+	return Compare(before, after).Effects(), nil
+}
+
+// write puts what an import brought into the folder of definitions.
+func (e *Estate) write(ctx context.Context, message, proposal string, base, files map[string][]byte) (edit.Outcome, error) {
+	return e.Editor.Write(ctx, e.asks.Who(ctx, web.Actor(ctx).ID), message, proposal, base, files)
 }
 
 func host(base string) string {

@@ -50,6 +50,32 @@ func (d *Difference) Text() string {
 	return b.String()
 }
 
+// Effects are what a change of definitions does beyond the definitions, a sentence
+// each; none if it does nothing else.
+func (d *Difference) Effects() (out []string) {
+	say := func(i, n int, format string, args ...any) {
+		switch {
+		case i < most:
+			out = append(out, fmt.Sprintf(format, args...))
+		case i == most:
+			out = append(out, fmt.Sprintf("and %d more", n-most))
+		}
+	}
+	if n := d.NewlyFailing("must"); n > 0 {
+		say(0, 1, "%d of the standards that must be met would newly not be met.", n)
+	}
+	for i, f := range d.Broken {
+		say(i, len(d.Broken), "%s %s: %s", f.Kind, f.Name, f.Text)
+	}
+	for i, x := range d.Disclosures {
+		say(i, len(d.Disclosures), "%s", x)
+	}
+	if d.Cost.Change != 0 {
+		say(0, 1, "The estate would cost %s a year, %s of what is known.", d.Cost.After, signed(d.Cost.Change))
+	}
+	return out
+}
+
 type printer struct{ b *strings.Builder }
 
 func (p printer) head(title string, n int) {

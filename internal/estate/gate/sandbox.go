@@ -191,7 +191,17 @@ func Sandbox(r *Request, dir string) map[string]string {
 		people.Write(append(b, '\n'))
 	}
 	return map[string]string{
-		"README.md": fmt.Sprintf(`# %s: a place to try it
+		"README.md":           fmt.Sprintf(sandboxReadme, r.Name, r.ID, p.Ends, filepath.Join(dir, "body"), filepath.Join(dir, "body"), filepath.Join(dir, "data", "served")),
+		"body/body.yaml":      fmt.Sprintf(sandboxBody, r.ID, p.Ends, quote(r.Name+" (sandbox)"), name, strings.Join(spec, "\n  "), p.Starts, p.Ends),
+		"body/sample.json":    sandboxSchema,
+		"data/made-up.ndjson": people.String(),
+	}
+}
+
+// What a sandbox holds: the words that say what it is, its definitions, and the
+// schema of the one record type.
+const (
+	sandboxReadme = `# %s: a place to try it
 
 This folder is a public body of its own, made for the pilot %s. Everything in it
 is made up. It ends on **%s**: after that day the body is put aside and the
@@ -203,8 +213,8 @@ request shows as overdue.
 - Put no confidential or restricted data here, and nothing about real people.
 - Change what you like: it is yours until it ends, and nothing else depends on it.
 - Send it something: data/made-up.ndjson holds twenty records of the type rec-sample.v1.
-`, r.Name, r.ID, p.Ends, filepath.Join(dir, "body"), filepath.Join(dir, "body"), filepath.Join(dir, "data", "served")),
-		"body/body.yaml": fmt.Sprintf(`# The sandbox of the pilot %s. All of it is made up. It ends on %s.
+`
+	sandboxBody = `# The sandbox of the pilot %s. All of it is made up. It ends on %s.
 apiVersion: reeve/v1
 kind: Organisation
 metadata: {id: org-pilot, name: %s}
@@ -262,8 +272,8 @@ spec:
   - {type: rec-sample.v1, fields: [/number, /on, /where, /what], purposes: [pilot]}
   starts: %s
   ends: %s
-`, r.ID, p.Ends, quote(r.Name+" (sandbox)"), name, strings.Join(spec, "\n  "), p.Starts, p.Ends),
-		"body/sample.json": `{
+`
+	sandboxSchema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "required": ["number", "on", "what"],
@@ -275,7 +285,5 @@ spec:
     "what": {"enum": ["pothole", "street light", "litter", "noise"]}
   }
 }
-`,
-		"data/made-up.ndjson": people.String(),
-	}
-}
+`
+)
