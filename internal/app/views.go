@@ -68,7 +68,34 @@ func (a *App) todayWaiting(ctx context.Context) (portal.Group, error) {
 			g.Stats = append(g.Stats, ui.Stat{Label: s.label, Value: count(int64(s.n)), Href: s.href, Tone: ui.Bad})
 		}
 	}
+	if err != nil {
+		return g, err
+	}
+	of, err := a.estateWaiting(ctx)
+	g.Stats = append(g.Stats, of...)
 	return g, err
+}
+
+// estateWaiting is what of the estate waits for a person.
+func (a *App) estateWaiting(ctx context.Context) (out []ui.Stat, err error) {
+	w, err := a.blocks.estate.Waiting(ctx, web.Actor(ctx))
+	for _, s := range []struct {
+		n           int
+		label, href string
+		tone        ui.Tone
+	}{
+		{w.Mine, "on the agenda of your boards", "/staff/boards/" + w.Board, ui.Bad},
+		{w.Requests, "requests to decide", "/staff/requests", ""},
+		{w.Tasks, "to confirm as right, by you", "/staff/estate/attest", ui.Bad},
+		{w.Checks, "gone live: compare with what was expected", "/staff/requests", ""},
+		{w.Patches, "exploited weaknesses past their day", "/staff/estate/risk", ui.Bad},
+		{w.Notices, "notices to decide on within 90 days", "/staff/estate/spend/calendar", ""},
+	} {
+		if s.n > 0 {
+			out = append(out, ui.Stat{Label: s.label, Value: count(int64(s.n)), Href: s.href, Tone: s.tone})
+		}
+	}
+	return out, err
 }
 
 func (a *App) todayExchange(ctx context.Context) (portal.Group, error) {

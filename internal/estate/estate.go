@@ -21,6 +21,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/organisation"
 	"github.com/reeve-civic/reeve/internal/estate/performance"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/risk"
 	"github.com/reeve-civic/reeve/internal/estate/roadmap"
 	"github.com/reeve-civic/reeve/internal/estate/site"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
@@ -66,6 +67,7 @@ type Estate struct {
 	now   kept
 	past  map[def.Date]kept
 	model *register.Model // of the set in force
+	risks register.Kept[*register.Snapshot, *risk.Report]
 }
 
 // kept is a snapshot with what it was made of, to tell whether it is still right.

@@ -84,7 +84,7 @@ func (e *Estate) mount() {
 	(&roadmap.Desk{Desk: desk, Measures: e.Measures.Series}).Mount(k.Web)
 	(&performance.Desk{Desk: desk, Keeper: e.Measures}).Mount(k.Web)
 	(&spend.Desk{Desk: desk, Body: k.Body, Host: host(k.BaseURL), Match: e.match}).Mount(k.Web)
-	(&custody.Desk{Desk: desk, Inventory: e.Inventory, Lost: e.asks.Lost}).Mount(k.Web)
+	(&custody.Desk{Desk: desk, Inventory: e.Inventory, Lost: e.asks.Lost, Who: e.directoryID}).Mount(k.Web)
 	(&risk.Desk{Desk: desk, Inventory: e.Inventory}).Mount(k.Web)
 	(&owner.Desk{Desk: desk}).Mount(k.Web)
 	(&carbon.Desk{Desk: desk}).Mount(k.Web)

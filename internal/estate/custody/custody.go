@@ -204,6 +204,16 @@ func tasks(s *register.Snapshot, owner string, sees bool) (out []Task) {
 	return out
 }
 
+// Due is how many things wait for an owner to say that they are right.
+func Due(s *register.Snapshot, owner string) (n int) {
+	for _, t := range tasks(s, owner, true) {
+		if t.Due {
+			n++
+		}
+	}
+	return n
+}
+
 func systemNames(s *register.Snapshot, ids []string) []string {
 	names := make([]string, len(ids))
 	for i, id := range ids {

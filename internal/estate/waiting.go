@@ -1,0 +1,92 @@
+package estate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/custody"
+	"github.com/reeve-civic/reeve/internal/estate/gate"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
+	"github.com/reeve-civic/reeve/internal/estate/risk"
+	"github.com/reeve-civic/reeve/internal/estate/spend"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+)
+
+// NoticeSoon is how many days before the last day for notice a contract is told of.
+const NoticeSoon = 90
+
+// Waiting is what of the estate waits for people, and for one of them.
+type Waiting struct {
+	Person   string // directory id of whoever looks, "" if not known
+	Requests int    // for the decision of a board or of anybody
+	Mine     int    // of these, for the boards that the person sits on
+	Board    string // the first of those boards
+	Checks   int    // requests that went live long enough ago to be compared with what was expected
+	Tasks    int    // things that the person should say are right
+	Patches  int    // places with an exploited vulnerability past its day
+	KEV      bool   // whether Patches is known
+	Notices  int    // contracts whose last day for notice comes soon, undecided
+}
+
+// Waiting works out what waits, with regard to whoever is signed in.
+func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err error) {
+	s, err := e.At(ctx, def.Date{})
+	if err != nil {
+		return w, err
+	}
+	all, err := e.Requests.All(ctx, s.Set, time.Time{})
+	if err != nil {
+		return w, err
+	}
+	w.Person = e.directoryID(ctx, a)
+	for _, r := range all {
+		if r.State == gate.Open && r.Waits() && (!r.Trying() || r.Waited(s.Today) > 0) {
+			w.Requests++
+		}
+		if due, ok := r.CheckDue(); ok && !due.After(s.Today) {
+			w.Checks++
+		}
+	}
+	for _, b := range def.All[gate.BoardSpec](s.Set) {
+		if w.Person == "" || !slices.ContainsFunc(b.Spec.Members, func(m gate.Member) bool { return m.Person == w.Person }) {
+			continue
+		}
+		if n := len(gate.Agenda(b, all, s.Today)); n > 0 {
+			if w.Mine += n; w.Board == "" {
+				w.Board = b.ID
+			}
+		}
+	}
+	if w.Person != "" {
+		w.Tasks = custody.Due(s, w.Person)
+	}
+	r := e.risks.Get(s, func() *risk.Report { return risk.New(s) })
+	w.KEV = r.KEV
+	for _, x := range r.Installed {
+		if x.Past(s.Today) > 0 {
+			w.Patches += len(x.Places)
+		}
+	}
+	for _, x := range spend.Events(s, s.Today) {
+		if x.What == spend.NoticeDay && x.Days <= NoticeSoon && !x.Decided {
+			w.Notices++
+		}
+	}
+	return w, nil
+}
+
+// directoryID is who a signed-in person is in the body's directory, by the address;
+// "" if the directory does not know it.
+func (e *Estate) directoryID(ctx context.Context, a reeve.Actor) string {
+	email := e.asks.Who(ctx, a.ID).Email
+	if email == "" {
+		return ""
+	}
+	s, err := e.At(ctx, def.Date{})
+	if err != nil {
+		return ""
+	}
+	return inventory.NewDirectory(s.Inventory).Find(email).Person.ID
+}
