@@ -129,7 +129,7 @@ GET /staff/services/links                   staff
 POST /staff/services/links                  architect integration admin
 GET /staff/services/{id}                    staff
 POST /staff/services/{id}/feedback          staff
-POST /staff/services/{id}/feedback/{n}      architect integration admin
+POST /staff/services/{id}/feedback/{n}      staff
 GET /staff/estate/for                       staff
 GET /staff/estate/for/{reader}              staff
 GET /staff/estate/export                    staff
