@@ -65,7 +65,9 @@ func TestKilledBetweenEffectAndOutcome(t *testing.T) {
 							break
 						}
 					}
+					mu.Lock() // a request still under way must not close the database while it opens
 					r.kill()
+					mu.Unlock()
 					r.pass(time.Minute)
 				}
 				r.settleOver()
