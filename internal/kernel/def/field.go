@@ -16,8 +16,9 @@ func (s *Set) SpecType(kind string) (reflect.Type, bool) {
 
 // Field reads one path of many definitions of a kind.
 type Field struct {
-	path  []string
-	steps []fieldStep // into the spec; nil where only the document tells
+	path    []string
+	steps   []fieldStep     // into the spec; nil where only the document tells
+	renamed map[string]bool // ids that may be written as they were before
 }
 
 type fieldStep struct {
@@ -44,6 +45,14 @@ func (s *Set) Field(kind, path string) *Field {
 		}
 		f.steps = append(f.steps, fieldStep{name, at.Index, strings.Contains(at.Tag.Get("def"), "ref=")})
 		t = at.Type
+	}
+	if n := len(f.steps); n > 0 && f.steps[n-1].ref {
+		f.renamed = map[string]bool{}
+		for _, o := range s.Objects() {
+			if len(o.Formerly) > 0 {
+				f.renamed[o.ID] = true
+			}
+		}
 	}
 	return f
 }
@@ -78,7 +87,7 @@ func (f *Field) of(o *Object, given bool) (v any, depth int) {
 	switch {
 	case len(f.path) == 2 && f.path[0] == "metadata" && f.path[1] == "id":
 		return o.ID, 2
-	case len(f.path) == 2 && f.path[0] == "metadata" && f.path[1] == "name":
+	case len(f.path) == 2 && f.path[0] == "metadata" && f.path[1] == "name" && o.Name != o.ID: // else it may have none
 		return o.Name, 2
 	case f.steps == nil:
 		return f.written(o)
@@ -103,7 +112,7 @@ func (f *Field) of(o *Object, given bool) (v any, depth int) {
 		if given {
 			return nil, len(f.path)
 		}
-		if v, ok := plain(at, step.ref, source); ok {
+		if v, ok := f.plain(at, source); ok {
 			return v, len(f.path)
 		}
 	}
@@ -111,8 +120,8 @@ func (f *Field) of(o *Object, given bool) (v any, depth int) {
 }
 
 // plain is a value of a spec as it was written, where that is sure.
-func plain(v reflect.Value, ref bool, source string) (any, bool) {
-	asWritten := func(s string) (any, bool) { return s, !ref || strings.Contains(source, s) }
+func (f *Field) plain(v reflect.Value, source string) (any, bool) {
+	asWritten := func(s string) (any, bool) { return s, !f.renamed[s] }
 	switch x := v.Interface().(type) {
 	case Date:
 		s := x.String()
