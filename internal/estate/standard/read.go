@@ -65,10 +65,14 @@ func (s *Standard) Inputs() []string {
 	return slices.Compact(paths)
 }
 
-// onlyAsked reports whether the standard never needs to know what a path is.
+// onlyAsked reports whether the standard never needs to know what a path is, nor
+// what is below it.
 func (s *Standard) onlyAsked(path string) bool {
 	reads := func(p *rules.Program) bool {
-		return p != nil && slices.Contains(p.Inputs(), path) && !p.OnlyAsked(path)
+		return p != nil && slices.ContainsFunc(p.Inputs(), func(in string) bool {
+			rest, below := strings.CutPrefix(in, path)
+			return below && (rest == "" && !p.OnlyAsked(path) || rest != "" && (rest[0] == '.' || rest[0] == '['))
+		})
 	}
 	return !reads(s.rule) && !reads(s.where)
 }
