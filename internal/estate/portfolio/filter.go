@@ -94,20 +94,26 @@ func (f filter) chooses(r *Report, row *Row) bool {
 	case f.Owner == "missing" && (s.Owner != "" || !row.InUse || !row.Ours):
 	case f.Cost == "unknown" && (row.Yearly.Sure && !row.Yearly.Lacks):
 	case f.Class != "" && f.Class != r.className(row):
-	case !f.judged(row):
+	case !f.judged(r, row):
 	default:
 		return true
 	}
 	return false
 }
 
-func (f filter) judged(row *Row) bool {
+func (f filter) judged(r *Report, row *Row) bool {
 	if f.Standard == "" && f.Result == "" {
 		return true
 	}
-	return slices.ContainsFunc(row.Findings, func(x standard.Finding) bool {
-		return (f.Standard == "" || x.Standard.ID == f.Standard) && (f.Result == "" || x.Result == f.Result)
-	})
+	for i := range r.Outcome.Standings {
+		st := &r.Outcome.Standings[i]
+		if t := st.Table(); t.Kind == "System" && (f.Standard == "" || f.Standard == st.ID) {
+			if result := st.Result(t.Find(row.ID)); result != "" && (f.Result == "" || f.Result == result) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func containsFold(s, part string) bool {

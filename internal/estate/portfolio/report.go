@@ -31,30 +31,18 @@ type Row struct {
 	Ours, InUse  bool
 	Yearly       Cost // its even share of each contract in force
 	Contracts    []Contract
-	Interfaces   []register.Interface
-	Findings     []standard.Finding
+	in           *register.Snapshot
 }
 
-// Count is how many standards gave the result.
-func (r *Row) Count(result standard.Result) int {
-	n := 0
-	for _, f := range r.Findings {
-		if f.Result == result {
-			n++
-		}
-	}
-	return n
-}
+// Interfaces are those of the system.
+func (r *Row) Interfaces() []register.Interface { return r.in.InterfacesOf(r.ID) }
 
-// Finding is what one standard says of the system, if it is about it.
-func (r *Row) Finding(std string) (standard.Finding, bool) {
-	for _, f := range r.Findings {
-		if f.Standard.ID == std {
-			return f, true
-		}
-	}
-	return standard.Finding{}, false
-}
+// Findings is what the standards say of the system, with reasons. Making them
+// costs far more than [Row.Counts].
+func (r *Row) Findings() []standard.Finding { return r.in.Outcome.Of("System", r.ID) }
+
+// Counts is how many standards gave each result.
+func (r *Row) Counts() map[standard.Result]int { return r.in.Outcome.Count("System", r.ID) }
 
 // Duplicate is a capability that more systems in use provide than it should have.
 type Duplicate struct {
@@ -81,11 +69,10 @@ func (n Notice) Passed() bool { return n.Days < 0 }
 func New(s *register.Snapshot) *Report {
 	r := &Report{Snapshot: s, row: map[string]*Row{}}
 	for _, x := range s.Systems {
-		row := &Row{System: x, Ours: s.Ours(x.Spec.Organisation), InUse: x.Spec.InUse(), Contracts: s.ContractsOf[x.ID], Interfaces: s.InterfacesOf(x.ID), Yearly: s.YearlyOf(x.ID)}
+		row := &Row{System: x, Ours: s.Ours(x.Spec.Organisation), InUse: x.Spec.InUse(), Contracts: s.ContractsOf[x.ID], Yearly: s.YearlyOf(x.ID), in: s}
 		if x.Spec.Organisation != "" {
 			row.Organisation = s.OrganisationName(x.Spec.Organisation)
 		}
-		row.Findings = s.Outcome.Of("System", x.ID)
 		r.Rows, r.row[x.ID] = append(r.Rows, row), row
 		if row.Ours && row.InUse && x.Spec.Owner == "" {
 			r.Ownerless = append(r.Ownerless, row)

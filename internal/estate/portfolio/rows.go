@@ -20,7 +20,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 		text("Belongs to", row.Organisation),
 		text("Owner", words.Post(s.Owner)),
 		text("Deputy", words.Post(s.Deputy)),
-		ui.RowHTML("What it does", capabilityLinks(r.CapabilitiesOf(row.ID))),
+		ui.RowHTML("What it does", capabilityLinks(r, r.CapabilitiesOf(row.ID))),
 		text("Runs in", hosting),
 	}
 	if s.Product != "" {
@@ -81,7 +81,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 func capabilityRows(r *Report, c Capability) []ui.SummaryRow {
 	var rows []ui.SummaryRow
 	if parent, ok := r.Capability(c.Spec.Parent); ok {
-		rows = append(rows, ui.RowHTML("A part of", words.Link(parent.Name, words.CapabilityHref(parent.ID))))
+		rows = append(rows, ui.RowHTML("A part of", here(r, parent.Name, words.CapabilityHref(parent.ID))))
 	}
 	if c.Spec.Generic {
 		rows = append(rows, ui.RowHTML("Shared system", platformCell(r, c)))

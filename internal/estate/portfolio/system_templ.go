@@ -77,7 +77,7 @@ func systemPage(r *Report, row *Row) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = judgement(row).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = judgement(row.Counts()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -103,13 +103,13 @@ func systemPage(r *Report, row *Row) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(row.Findings) == 0 {
+		if findings := row.Findings(); len(findings) == 0 {
 			templ_7745c5c3_Err = ui.Empty("No standard is about this system.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = findingsTable(worst(row.Findings)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = findingsTable(r, worst(findings)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -133,7 +133,7 @@ func systemPage(r *Report, row *Row) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(row.Interfaces) == 0 {
+		if len(row.Interfaces()) == 0 {
 			templ_7745c5c3_Err = ui.Empty(apiText(row.Spec.API)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -169,7 +169,7 @@ func systemPage(r *Report, row *Row) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = words.Link(p.Capability.Name, words.CapabilityHref(p.Capability.ID)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = here(r, p.Capability.Name, words.CapabilityHref(p.Capability.ID)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -182,7 +182,7 @@ func systemPage(r *Report, row *Row) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = systemLinks(p.Rows).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = systemLinks(r, p.Rows).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -230,7 +230,7 @@ func systemPage(r *Report, row *Row) templ.Component {
 	})
 }
 
-func capabilityLinks(cs []Capability) templ.Component {
+func capabilityLinks(r *Report, cs []Capability) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -277,7 +277,7 @@ func capabilityLinks(cs []Capability) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Link(c.Name, words.CapabilityHref(c.ID)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = here(r, c.Name, words.CapabilityHref(c.ID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -308,7 +308,7 @@ func successorLink(r *Report, id string) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if x, ok := r.System(id); ok {
-			templ_7745c5c3_Err = words.Link(x.Name, words.SystemHref(x.ID)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = here(r, x.Name, words.SystemHref(x.ID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -419,7 +419,7 @@ func classCell(r *Report, row *Row) templ.Component {
 }
 
 // findingsTable lists what the standards say of a system.
-func findingsTable(findings []standard.Finding) templ.Component {
+func findingsTable(r *Report, findings []standard.Finding) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -449,7 +449,7 @@ func findingsTable(findings []standard.Finding) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Link(f.Standard.Name, words.StandardHref(f.Standard.ID)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = here(r, f.Standard.Name, words.StandardHref(f.Standard.ID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -769,7 +769,7 @@ func interfacesTable(row *Row) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, i := range row.Interfaces {
+		for _, i := range row.Interfaces() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<tr class=\"govuk-table__row\"><th scope=\"row\" class=\"govuk-table__header govuk-!-font-weight-regular\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -870,7 +870,7 @@ func flowsTable(r *Report, row *Row) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if f.Href != "" {
-				templ_7745c5c3_Err = words.Link(words.Or(f.Name, f.ID), f.Href).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = here(r, words.Or(f.Name, f.ID), f.Href).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -899,7 +899,7 @@ func flowsTable(r *Report, row *Row) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = words.Link(systemName(r, f.To), words.SystemHref(f.To)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = here(r, systemName(r, f.To), words.SystemHref(f.To)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -913,7 +913,7 @@ func flowsTable(r *Report, row *Row) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = words.Link(systemName(r, f.From), words.SystemHref(f.From)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = here(r, systemName(r, f.From), words.SystemHref(f.From)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1047,7 +1047,7 @@ func capabilityTree(r *Report, parent string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Link(c.Name, words.CapabilityHref(c.ID)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = here(r, c.Name, words.CapabilityHref(c.ID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1205,7 +1205,7 @@ func capabilityPage(r *Report, c Capability) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = systemsTable(l.Rows).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = systemsTable(r, l.Rows).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1218,7 +1218,7 @@ func capabilityPage(r *Report, c Capability) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = words.Link(fmt.Sprintf("All %d systems", l.Total), filter{Capability: c.ID}.href()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = here(r, fmt.Sprintf("All %d systems", l.Total), filter{Capability: c.ID}.href()).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1259,7 +1259,7 @@ func platformCell(r *Report, c Capability) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if x, ok := r.PlatformOf(c.ID); ok {
-			templ_7745c5c3_Err = words.Link(x.Name, words.SystemHref(x.ID)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = here(r, x.Name, words.SystemHref(x.ID)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

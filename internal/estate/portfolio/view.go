@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -33,16 +34,6 @@ func resultTag(f standard.Finding) (string, ui.Tone) {
 	return "Not known", ui.Quiet
 }
 
-func severityText(s string) string {
-	switch s {
-	case "must":
-		return "Must be met"
-	case "should":
-		return "Should be met"
-	}
-	return "For information"
-}
-
 // waiverText says what a waiver means for a finding, "" if there is none.
 func waiverText(f standard.Finding) string {
 	switch w := f.Waiver; {
@@ -57,23 +48,23 @@ func waiverText(f standard.Finding) string {
 	}
 }
 
+// few is how many rows of a list the overview shows before one asks for more.
+const few = 5
+
 // overviewStats are the figures at the top of the estate.
 func overviewStats(r *Report) []ui.Stat {
-	inUse, fail, unknown, waived, passed := 0, 0, 0, 0, 0
+	inUse, judged, pass, unknown, waived := 0, 0, 0, 0, 0
 	for _, row := range r.Rows {
 		if row.InUse {
 			inUse++
 		}
 	}
 	for _, t := range r.Outcome.Standings {
-		fail, unknown, waived = fail+t.Fail, unknown+t.Unknown, waived+t.Waived
+		judged += t.Pass + t.Fail + t.Waived
+		pass, unknown, waived = pass+t.Pass, unknown+t.Unknown, waived+t.Waived
 	}
-	for _, n := range r.Notices {
-		if n.Passed() {
-			passed++
-		}
-	}
-	cost := ui.Stat{Label: "a year", Value: r.Yearly.Known.String(), Href: filter{Phase: "in-use"}.href(), Note: "of the supplier contracts in force"}
+	href := func(f filter) string { return register.Href(r.Snapshot, f.href()) }
+	cost := ui.Stat{Label: "a year", Value: r.Yearly.Known.String(), Href: href(filter{Phase: "in-use"}), Note: "of the supplier contracts in force"}
 	switch {
 	case !r.Yearly.Sure:
 		cost.Value = "Not known"
@@ -81,22 +72,18 @@ func overviewStats(r *Report) []ui.Stat {
 		cost.Note = "at least: " + words.Count(len(r.NoCost), "contract has", "contracts have") + " no cost"
 		cost.Href = "#costs"
 	}
+	met := ui.Stat{Label: "of checks met", Value: "Not known", Href: register.Href(r.Snapshot, standardsPath), Note: "no standard is in force"}
+	if judged > 0 {
+		met.Value, met.Note = fmt.Sprintf("%d%%", pass*100/judged), fmt.Sprintf("%d of %d that could be made; %d waived", pass, judged, waived)
+	}
+	missing := ui.Stat{Label: "checks not known", Value: fmt.Sprint(unknown), Href: href(filter{Result: standard.Unknown}), Note: "never counted as met"}
+	if unknown > 0 {
+		missing.Tone = ui.Quiet
+	}
 	return []ui.Stat{
-		{Label: "systems in use", Value: fmt.Sprint(inUse), Href: filter{Phase: "in-use"}.href(), Note: fmt.Sprintf("of %d in the list", len(r.Rows))},
-		cost,
-		bad(ui.Stat{Label: "without an owner", Value: fmt.Sprint(len(r.Ownerless)), Href: filter{Owner: "missing"}.href()}, len(r.Ownerless), ui.Bad),
-		bad(ui.Stat{Label: "notice dates", Value: fmt.Sprint(len(r.Notices)), Href: "#notices", Note: fmt.Sprintf("%d passed, %d in %d days", passed, len(r.Notices)-passed, NoticeDays)}, len(r.Notices), ui.Waiting),
-		bad(ui.Stat{Label: "things done by too many", Value: fmt.Sprint(len(r.Duplicates)), Href: "#duplicates"}, len(r.Duplicates), ui.Waiting),
-		bad(ui.Stat{Label: "standards not met", Value: fmt.Sprint(fail), Href: filter{Result: standard.Fail}.href(), Note: words.Count(waived, "more is waived", "more are waived")}, fail, ui.Bad),
-		bad(ui.Stat{Label: "standards not known", Value: fmt.Sprint(unknown), Href: filter{Result: standard.Unknown}.href(), Note: "never counted as met"}, unknown, ui.Quiet),
+		{Label: "systems in use", Value: fmt.Sprint(inUse), Href: href(filter{Phase: "in-use"}), Note: fmt.Sprintf("of %d in the list", len(r.Rows))},
+		cost, met, missing,
 	}
-}
-
-func bad(s ui.Stat, n int, tone ui.Tone) ui.Stat {
-	if n > 0 {
-		s.Tone = tone
-	}
-	return s
 }
 
 // gap is something that nobody has told about some systems.
@@ -273,13 +260,4 @@ func evidenceText(f standard.Finding) string {
 		parts = append(parts, words.Looked(e.Path, e.Value))
 	}
 	return strings.Join(parts, "; ")
-}
-
-// resultHref leads to what a standard gives a result: to the list of systems, or to
-// the standard's own page where it is about something else.
-func resultHref(t standard.Standing, result standard.Result) string {
-	if t.Spec.Applies.Kind != "System" {
-		return words.StandardHref(t.ID) + "?result=" + string(result)
-	}
-	return filter{Standard: t.ID, Result: result}.href()
 }

@@ -3,13 +3,13 @@ package portfolio
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -50,7 +50,7 @@ func (d *Desk) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.render(w, r, rep, "Estate", overviewPage(rep))
+	return d.render(w, r, rep, "Estate", overviewPage(rep, d.Has))
 }
 
 func (d *Desk) systems(w http.ResponseWriter, r *http.Request) error {
@@ -74,7 +74,7 @@ func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
 	row, ok := rep.Row(r.PathValue("id"))
 	if !ok {
 		if now, ok := rep.Renamed("System", r.PathValue("id")); ok {
-			return web.Redirect(w, r, "/staff/estate/systems/"+url.PathEscape(now))
+			return web.Redirect(w, r, register.Href(rep.Snapshot, words.SystemHref(now)))
 		}
 		return reeve.E(reeve.NotFound, "estate.system", "there is no system %q", r.PathValue("id"))
 	}
@@ -97,7 +97,7 @@ func (d *Desk) capability(w http.ResponseWriter, r *http.Request) error {
 	c, ok := rep.Capability(r.PathValue("id"))
 	if !ok {
 		if now, ok := rep.Renamed("Capability", r.PathValue("id")); ok {
-			return web.Redirect(w, r, "/staff/estate/capabilities/"+url.PathEscape(now))
+			return web.Redirect(w, r, register.Href(rep.Snapshot, words.CapabilityHref(now)))
 		}
 		return reeve.E(reeve.NotFound, "estate.capability", "there is no capability %q", r.PathValue("id"))
 	}

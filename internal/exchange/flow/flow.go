@@ -353,7 +353,7 @@ func Compile(s *def.Set, types *contract.Set, agreements *agreement.Set, zone *t
 	if err != nil {
 		return nil, []def.Problem{{Message: err.Error()}}
 	}
-	maps := mapping.NewEnvironment()
+	maps, senders := mapping.NewEnvironment(), map[string]map[string]bool{}
 	var problems []def.Problem
 	for _, o := range def.All[Spec](s) {
 		f, err := compile(s, o, types, agreements, env, maps)
@@ -361,6 +361,11 @@ func Compile(s *def.Set, types *contract.Set, agreements *agreement.Set, zone *t
 			problems = append(problems, def.Problem{File: o.File, Line: o.Line, Col: 1, Message: fmt.Sprintf("flow %s: %s", o.ID, err)})
 			continue
 		}
+		org := f.From.Organisation
+		if _, ok := senders[org]; !ok { // many flows begin at one organisation
+			senders[org] = sendersOf(s, org)
+		}
+		f.senders = senders[org]
 		set.All = append(set.All, f)
 		set.byID[f.ID] = f
 	}
@@ -373,7 +378,6 @@ func Compile(s *def.Set, types *contract.Set, agreements *agreement.Set, zone *t
 func compile(s *def.Set, o def.Of[Spec], types *contract.Set, agreements *agreement.Set, env *rules.Env, maps *mapping.Environment) (*Flow, error) {
 	f := &Flow{ID: o.ID, Name: o.Name, Formerly: o.Formerly, Spec: o.Spec, Purpose: reeve.Purpose(o.Spec.Purpose),
 		From: endOf(s, o.Spec.From), To: endOf(s, o.Spec.To)}
-	f.senders = sendersOf(s, f.From.Organisation)
 	var ok bool
 	if f.Type, ok = types.Type(reeve.RecordType(o.Spec.Record)); !ok {
 		return nil, fmt.Errorf("there is no record type %s", o.Spec.Record)

@@ -30,7 +30,7 @@ const (
 	maxBytes    = 64 << 20  // of the file
 	maxUnzipped = 256 << 20 // of a workbook taken out of its zip
 	maxParts    = 10_000    // files in a workbook
-	maxRows     = 200_000   // rows with something in them
+	maxRows     = 250_000   // rows with something in them
 	maxColumns  = 500
 	maxCell     = 64 << 10 // bytes in one cell
 )
