@@ -1,0 +1,190 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestFirstMap runs the commands of docs/first-map.md as a reader would, looks at
+// the pages that it names, and holds it to what it says is printed.
+func TestFirstMap(t *testing.T) {
+	text, root := document(t, "first-map.md")
+	dir, bin := shortDir(t), program(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	lists := filepath.Join(dir, "lists")
+	today(t, filepath.Join(root, "examples", "first-map"), lists)
+	in := strings.NewReplacer("make build\n", "", "bin/reeve ", bin+" ", "127.0.0.1:8090", addr, "/tmp/town", dir, "examples/first-map", lists)
+	bash := func(script string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), "bash", "-e", "-c", in.Replace(script))
+		cmd.Dir = root
+		return cmd
+	}
+	var printed strings.Builder
+	guest := &reader{t: t, addr: addr}
+	for i, m := range fenced.FindAllStringSubmatch(text, -1) {
+		script := m[3]
+		if strings.HasSuffix(script, "&\n") {
+			background(t, bash("exec "+strings.TrimSuffix(script, "&\n")), filepath.Join(dir, "data", "reeve.sock"))
+			continue
+		}
+		if strings.Contains(script, "git log") { // the reader has chosen a standard
+			guest.choose("SPD-04")
+		}
+		out, err := bash(script).CombinedOutput()
+		if err != nil {
+			t.Fatalf("block %d of docs/first-map.md fails: %v\n%s\n%s", i+1, err, script, out)
+		}
+		printed.Write(out)
+		switch {
+		case strings.Contains(script, "staff invite"):
+			guest.signIn(string(out))
+			guest.sees("/staff/estate", "6 systems in use of 7", "£71,500.50", "What nobody has told", "what it costs a year", "where it runs", "how sensitive its data is")
+			guest.sees("/staff/estate/map", "Billing residents", "Lending books", "No flow is declared or seen here")
+			guest.sees("/staff/estate/owners", "3 without an owner")
+			guest.sees("/staff/estate/spend/contracts", "Notice date passed", "Library catalogue from Shelfwise")
+		case strings.Contains(script, "import devices") && !strings.Contains(script, "import systems"):
+			guest.sees("/staff/estate/assets", "3 assets", "FB-LT-002", "No longer there")
+			guest.sees("/staff/estate/spend/unmatched", "1 line of £1,188")
+			guest.sees("/staff/estate/owners", "person-jane-smith", "Not in the directory")
+		case strings.Contains(script, "git log"):
+			guest.sees("/staff/estate/owners", "Jane Smith", "3 without an owner")
+		}
+	}
+	prints(t, printed.String(), said(text)...)
+	prints(t, printed.String(), "Would be written", "changed System/sys-cemetery-records", "you: Hold the estate to SPD-04", "1 not met, 2 not known, 0 waived, 2 met", "ended with 1", "spec.owner: person-jane-smith -> jane.smith")
+}
+
+// written is the day on which docs/first-map.md looks at its lists.
+var written = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+
+var day = regexp.MustCompile(`\b\d{2}/\d{2}/\d{4}\b`)
+
+// today copies lists, with the days in them moved so that they are as far from
+// today as they were from the day on which the document was written.
+func today(t *testing.T, from, to string) {
+	t.Helper()
+	moved := int(time.Since(written).Hours() / 24)
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	lists, err := filepath.Glob(filepath.Join(to, "*.csv"))
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("%s has no lists: %v", from, err)
+	}
+	for _, name := range lists {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = day.ReplaceAllFunc(b, func(old []byte) []byte {
+			const form = "02/01/2006"
+			d, err := time.Parse(form, string(old))
+			if err != nil {
+				return old // a day that does not exist stays one
+			}
+			return []byte(d.AddDate(0, 0, moved).Format(form))
+		})
+		if err := os.WriteFile(name, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// background runs a command until the test ends, and waits until a file is there.
+func background(t *testing.T, cmd *exec.Cmd, ready string) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); <-ended })
+	if err := eventually(func() error { _, err := os.Stat(ready); return err }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reader is somebody with a browser.
+type reader struct {
+	t      *testing.T
+	addr   string
+	client http.Client
+}
+
+func (r *reader) do(method, path string) string {
+	r.t.Helper()
+	q, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.addr+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	a, err := r.client.Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	body := new(strings.Builder)
+	if _, err := io.Copy(body, a.Body); err != nil || a.StatusCode != http.StatusOK {
+		r.t.Fatalf("%s %s answers %d: %v", method, path, a.StatusCode, err)
+	}
+	return body.String()
+}
+
+// signIn opens the link that an invitation printed.
+func (r *reader) signIn(printed string) {
+	r.t.Helper()
+	link := regexp.MustCompile(`/staff/sign-in/\S+`).FindString(printed)
+	if link == "" {
+		r.t.Fatalf("no link was printed:\n%s", printed)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.client.Jar = jar
+	r.do(http.MethodPost, link)
+}
+
+// choose takes a standard of the library.
+func (r *reader) choose(code string) {
+	r.t.Helper()
+	r.do(http.MethodPost, "/staff/estate/standards/library/"+code+"/choose")
+}
+
+var tags = regexp.MustCompile(`<[^>]*>|\s+`)
+
+// sees waits until a page says all that is wanted: a changed folder is taken up a
+// moment later.
+func (r *reader) sees(path string, wanted ...string) {
+	r.t.Helper()
+	var text string
+	err := eventually(func() error {
+		text = strings.Join(strings.Fields(tags.ReplaceAllString(r.do(http.MethodGet, path), " ")), " ")
+		for _, want := range wanted {
+			if !strings.Contains(text, want) {
+				return os.ErrNotExist
+			}
+		}
+		return nil
+	})
+	for _, want := range wanted {
+		if err != nil && !strings.Contains(text, want) {
+			r.t.Errorf("%s does not say %q:\n%s", path, want, text)
+		}
+	}
+}
