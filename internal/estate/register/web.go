@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -45,8 +47,19 @@ func (d *Desk) Render(w http.ResponseWriter, r *http.Request, s *Snapshot, p web
 	if p.Active == "" {
 		p.Active = "/staff/estate"
 	}
+	p.Crumbs = slices.Clone(p.Crumbs)
+	for i := range p.Crumbs {
+		if s != nil && strings.HasPrefix(p.Crumbs[i].Href, "/staff/estate") {
+			p.Crumbs[i].Href = Href(s, p.Crumbs[i].Href)
+		}
+	}
 	here, finds := d.mounted()
 	return d.Mux.Render(w, r, p, frame(s, here, finds && r.URL.Path != "/staff/estate/search", r.URL, content))
+}
+
+// Has reports whether this program has the page at path.
+func (d *Desk) Has(path string) bool {
+	return slices.ContainsFunc(d.Mux.Routes(), func(r web.Route) bool { return r.Pattern == "GET "+path })
 }
 
 // mounted are the sections whose pages this program has, and whether it can find
