@@ -111,7 +111,7 @@ func (f *Footprint) Cuts() []Cut {
 			continue
 		}
 		out = append(out, Cut{What: fmt.Sprintf("Keep each %s %g years in place of %g", t.Name, t.Years+1, t.Years),
-			Why: fmt.Sprintf("Making them is spread over one year more; %d are within their years now", t.Spread), Saves: t.Making.Times(1 / (t.Years + 1))})
+			Why: "Making them is spread over one year more; " + within(t.Spread) + " within their years now", Saves: t.Making.Times(1 / (t.Years + 1))})
 	}
 	t := f.s.Tables.Of("System")
 	for _, x := range f.Systems {
@@ -206,3 +206,10 @@ func Fill(s *register.Snapshot) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func within(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
+}

@@ -95,7 +95,7 @@ func overviewPage(s *register.Snapshot, f *Footprint, trend []Year) templ.Compon
 			return templ_7745c5c3_Err
 		}
 		if !f.Factors {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<div class=\"govuk-inset-text\">No carbon factors are declared, so nothing can be worked out. Declare some of the kind CarbonFactor, each with its source.</div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<div class=\"govuk-inset-text\">No carbon factors are declared, so nothing can be worked out. Each factor has a value, a year and a source. <a class=\"govuk-link\" href=\"/staff/estate/new/CarbonFactor\">Declare the first one</a></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -218,11 +218,21 @@ func overviewPage(s *register.Snapshot, f *Footprint, trend []Year) templ.Compon
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Table(systemsTable(s, f)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(systemsTable(s, "Systems that emit most", f.Systems[:min(most, len(f.Systems))])).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, " <h2 class=\"govuk-heading-m\" id=\"factors\">Factors and their sources</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if n := min(more, len(f.Systems)-most); n > 0 {
+				templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: fmt.Sprintf("The next %d", n), HTML: ui.Table(systemsTable(s, "The next systems", f.Systems[most:most+n]))}).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, " <h2 class=\"govuk-heading-m\" id=\"factors\">Factors and their sources</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -256,20 +266,20 @@ func method(f *Footprint) templ.Component {
 			templ_7745c5c3_Var7 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p class=\"govuk-body\">Making a device is spread evenly over the years that its factor gives, from the day on which it was bought. Electricity is what a device of its model or type draws in a year, by the grid of the country of its site")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<p class=\"govuk-body\">Making a device is spread evenly over the years that its factor gives, from the day on which it was bought. Electricity is what a device of its model or type draws in a year, by the grid of the country of its site")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(country(f))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 52, Col: 248}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 55, Col: 248}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, ". Devices that are on order, lost, stolen or disposed of are left out, and what is in stock draws nothing.</p><p class=\"govuk-body\">What is known from things is counted from the things, and the money paid for the same is left out: the hardware part of a contract whose devices are in the inventory, and the software or cloud part of one whose systems are counted by their users. Everything else that is paid a year under contracts in force is counted by money.</p><p class=\"govuk-body\">The low end of a sum adds the low ends of its parts, the high end the high ends: the truth is very likely to lie between. Where several sources give the same factor, the lowest and the highest of them are the ends.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, ". Devices that are on order, lost, stolen or disposed of are left out, and what is in stock draws nothing.</p><p class=\"govuk-body\">What is known from things is counted from the things, and the money paid for the same is left out: the hardware part of a contract whose devices are in the inventory, and the software or cloud part of one whose systems are counted by their users. Everything else that is paid a year under contracts in force is counted by money.</p><p class=\"govuk-body\">The low end of a sum adds the low ends of its parts, the high end the high ends: the truth is very likely to lie between. Where several sources give the same factor, the lowest and the highest of them are the ends.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

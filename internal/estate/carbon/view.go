@@ -111,20 +111,31 @@ func sourcesTable(f *Footprint) ui.TableOptions {
 	return o
 }
 
+// typeText is a type of device in words.
+func typeText(name string) string {
+	if text := map[string]string{"vm": "Virtual machine", "network": "Network device"}[name]; text != "" {
+		return text
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
 func typesTable(f *Footprint) ui.TableOptions {
 	o := table("Devices by type", text("Type"), ui.Num("In service"), ui.Num("With figures"), ui.Num("Making, a year"), ui.Num("Electricity, a year"), ui.Num("Range of both"))
 	for _, t := range f.Types {
-		o.Rows = append(o.Rows, []ui.Cell{first(strings.ToUpper(t.Name[:1]) + t.Name[1:]), ui.Num(chart.Number(float64(t.Count))), ui.Num(chart.Number(float64(t.Known))), ui.Num(t.Making.String()), ui.Num(t.Electricity.String()), ui.Num(t.Making.Plus(t.Electricity).Range())})
+		o.Rows = append(o.Rows, []ui.Cell{first(typeText(t.Name)), ui.Num(chart.Number(float64(t.Count))), ui.Num(chart.Number(float64(t.Known))), ui.Num(t.Making.String()), ui.Num(t.Electricity.String()), ui.Num(t.Making.Plus(t.Electricity).Range())})
 	}
 	return o
 }
 
-// most is how many systems are shown.
-const most = 40
+// most is how many systems are shown, and more how many others are folded away.
+const (
+	most = 12
+	more = 40
+)
 
-func systemsTable(s *register.Snapshot, f *Footprint) ui.TableOptions {
-	o := table("Systems that emit most", text("System"), ui.Num("A year"), ui.Num("Range"), ui.Num("For one user"), ui.Num("For one transaction"), ui.Num("Covered"), text("Not known"))
-	for _, x := range f.Systems[:min(most, len(f.Systems))] {
+func systemsTable(s *register.Snapshot, caption string, some []System) ui.TableOptions {
+	o := table(caption, text("System"), ui.Num("A year"), ui.Num("Range"), ui.Num("For one user"), ui.Num("For one transaction"), ui.Num("Covered"), text("Not known"))
+	for _, x := range some {
 		o.Rows = append(o.Rows, []ui.Cell{
 			{HTML: link(x.Name, register.Href(s, "/staff/estate/systems/"+url.PathEscape(x.ID))), Classes: "govuk-!-font-weight-regular"},
 			ui.Num(x.Amount.String()), ui.Num(x.Amount.Range()), ui.Num(x.PerUser().String()), ui.Num(grams(x.PerTransaction())), ui.Num(percent(x.Known, x.Expected)), text(strings.Join(x.Missing, "; "))})

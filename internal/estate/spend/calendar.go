@@ -82,6 +82,47 @@ func Events(s *register.Snapshot, from def.Date) []Event {
 	return out
 }
 
+// span is what the calendar shows: what is ahead for some months, or all of it.
+type span struct {
+	Show   string // "", "undecided", "year" or "all"
+	Events []Event
+	All    int // how many there are in all
+}
+
+// near and far are how many days are shown unless all are asked for.
+const (
+	near = 92
+	far  = 366
+)
+
+// ahead are the events from the first of this month on that show asks for: of
+// three months, of a year, all, or the notices for which nothing was decided.
+func ahead(s *register.Snapshot, show string) span {
+	all := Events(s, def.Date{Year: s.Today.Year, Month: s.Today.Month, Day: 1})
+	out := span{Show: show, All: len(all)}
+	if !slices.Contains([]string{"undecided", "year", "all"}, show) {
+		out.Show = ""
+	}
+	for _, e := range all {
+		fits := e.Days <= near
+		switch out.Show {
+		case "undecided":
+			fits = e.What == NoticeDay && !e.Decided && e.Days <= far
+		case "year":
+			fits = e.Days <= far
+		case "all":
+			fits = true
+		}
+		if fits {
+			out.Events = append(out.Events, e)
+		}
+	}
+	return out
+}
+
+// spans are what can be shown, in words.
+var spans = []struct{ Show, Text string }{{"", "The next 3 months"}, {"undecided", "Notices to decide about, for a year"}, {"year", "The next 12 months"}, {"all", "All"}}
+
 // alarms are how many days before the last day for notice a calendar program
 // reminds.
 var alarms = []int{60, 14}

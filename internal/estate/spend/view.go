@@ -61,7 +61,7 @@ func stats(r *Report) []ui.Stat {
 		{Label: "Operating", Value: whole(r.Operating), Note: typeNote(r)},
 		{Label: "Capital", Value: whole(r.Capital), Note: typeNote(r)},
 		matched,
-		{Label: "Concentration (HHI)", Value: index, Note: note, Href: r.within(home + "/suppliers")},
+		{Label: "Concentration of suppliers", Value: index, Note: note, Href: r.within(home + "/suppliers")},
 	}
 }
 
@@ -145,7 +145,7 @@ func linesTable(b *Book, lines []Match, why bool) ui.TableOptions {
 	}
 	o.Head = append(o.Head, ui.Num("Amount"))
 	for _, x := range lines {
-		row := []ui.Cell{{Text: x.On.String(), Classes: "app-when govuk-!-font-weight-regular"}, ui.CellHTML(link(x.ID, b.href(lineHref(x.ID)))), {Text: x.Line.Supplier}, {Text: x.Description}}
+		row := []ui.Cell{{Text: dateText(x.On), Classes: "app-when govuk-!-font-weight-regular"}, ui.CellHTML(link(x.ID, b.href(lineHref(x.ID)))), {Text: x.Line.Supplier}, {Text: x.Description}}
 		if why {
 			row = append(row, ui.Cell{Text: upper(x.Why)})
 		}
@@ -290,7 +290,7 @@ func contractSummary(b *Book, k register.Contract, n Seats) ui.SummaryListOption
 	}
 	exit := "Nobody has said how the body would leave"
 	if e := k.Spec.Exit; e != nil {
-		exit = "Data can be taken out as " + unknown(e.DataExport != "", e.DataExport)
+		exit = "Data can be taken out as " + unknown(e.DataExport != "", strings.ToUpper(e.DataExport))
 		if e.Tested == nil {
 			exit += "; never tried"
 		} else {

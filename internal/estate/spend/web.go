@@ -12,7 +12,6 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -202,7 +201,7 @@ func (d *Desk) calendar(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.show(w, r, s, "Renewals and notice dates", calendarPage(s, Events(s, def.Date{Year: s.Today.Year, Month: s.Today.Month, Day: 1})), crumb)
+	return d.show(w, r, s, "Renewals and notice dates", calendarPage(s, ahead(s, r.URL.Query().Get("show"))), crumb)
 }
 
 // ics answers with the calendar for programs: from three months ago on.
