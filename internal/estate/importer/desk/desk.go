@@ -28,7 +28,8 @@ const (
 
 // upload is a file on its way.
 type upload struct {
-	id, by   string // by is the actor who sent it
+	busy     sync.Mutex // held by the request that looks at it: what was said of it, and its file, are for one at a time
+	id, by   string     // by is the actor who sent it
 	at       time.Time
 	file     *os.File
 	size     int64
@@ -94,7 +95,21 @@ func (h *held) drop(u *upload) {
 	_ = u.file.Close() // it has no name: closing is removing
 }
 
-// find gives back what somebody sent; only to who sent it.
+// take gives back what somebody sent, only to who sent it, and to one request at a
+// time. The caller unlocks u.busy.
+func (h *held) take(id, by string, now time.Time) (*upload, error) {
+	u, err := h.find(id, by, now)
+	if err != nil {
+		return nil, err
+	}
+	u.busy.Lock()
+	if _, err := h.find(id, by, now); err != nil { // it was imported meanwhile
+		u.busy.Unlock()
+		return nil, err
+	}
+	return u, nil
+}
+
 func (h *held) find(id, by string, now time.Time) (*upload, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

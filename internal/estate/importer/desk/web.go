@@ -189,10 +189,11 @@ type view struct {
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) error {
-	u, err := d.held.find(r.PathValue("id"), web.Actor(r.Context()).ID, d.Now())
+	u, err := d.held.take(r.PathValue("id"), web.Actor(r.Context()).ID, d.Now())
 	if err != nil {
 		return err
 	}
+	defer u.busy.Unlock()
 	v, err := d.look(r.Context(), u, nil)
 	if err != nil {
 		return err
@@ -261,10 +262,11 @@ func (d *Desk) look(ctx context.Context, u *upload, take map[string]bool) (*view
 // decide takes up what a person said of an import: what the columns mean, which
 // values to take; or does it, or drops it.
 func (d *Desk) decide(w http.ResponseWriter, r *http.Request) error {
-	u, err := d.held.find(r.PathValue("id"), web.Actor(r.Context()).ID, d.Now())
+	u, err := d.held.take(r.PathValue("id"), web.Actor(r.Context()).ID, d.Now())
 	if err != nil {
 		return err
 	}
+	defer u.busy.Unlock()
 	if err := r.ParseForm(); err != nil {
 		return reeve.E(reeve.Invalid, "import", "the form cannot be read: %w", err)
 	}

@@ -3,6 +3,7 @@ package desk_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"html"
 	"io"
 	"io/fs"
@@ -37,6 +38,7 @@ var day = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 type body struct {
 	folder   fstest.MapFS
 	imported []inventory.Item
+	times    int
 	server   *httptest.Server
 	now      time.Time
 	denied   string
@@ -90,6 +92,7 @@ func start(t testing.TB) *body {
 		},
 		Import: func(_ context.Context, _ string, _ inventory.Import, items []inventory.Item) (inventory.Changes, error) {
 			b.imported = items
+			b.times++
 			return changes(items), nil
 		},
 		Imports: func(context.Context) ([]inventory.Done, error) {
@@ -233,6 +236,32 @@ func TestList(t *testing.T) {
 	}
 	if status, _, _ := b.post(t, at, page, url.Values{"do": {"import"}}); status != http.StatusSeeOther || len(b.imported) != 1 {
 		t.Errorf("%d, %d items", status, len(b.imported))
+	}
+}
+
+// TestManyHandsOnOneFile answers the form of one upload many times at once, as a
+// person does who presses twice: it is imported once.
+func TestManyHandsOnOneFile(t *testing.T) {
+	b := start(t)
+	_, _, at := b.upload(t, "people", "people.csv", []byte("Email,Display name,Account enabled\njo@example.gov.uk,Jo Bloggs,yes\n"), "source", "Entra")
+	_, page, _ := b.send(t, "jo", "GET", at, "", nil)
+	done := make(chan int)
+	for i := range 12 {
+		go func() {
+			do := "look"
+			if i%3 == 2 {
+				do = "import"
+			}
+			status, _, _ := b.post(t, at, page, url.Values{"do": {do}, "set-source": {fmt.Sprint("Entra ", i)}})
+			done <- status
+		}()
+	}
+	seen := map[int]int{}
+	for range 12 {
+		seen[<-done]++
+	}
+	if seen[http.StatusSeeOther] != 1 || b.times != 1 {
+		t.Errorf("answers %v, imported %d times", seen, b.times)
 	}
 }
 
