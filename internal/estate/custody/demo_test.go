@@ -319,6 +319,24 @@ func TestLostInOneClick(t *testing.T) {
 	}
 	h.post(page+"/lost", "caseworker", 409, url.Values{"how": {"lost"}})
 	h.get(page, "caseworker", "Stolen", "!It is lost")
+
+	// Two who report the same at once open one case.
+	h.cases = nil
+	other := "/staff/estate/assets/" + url.PathEscape(h.asset("ABC-00002").ID) + "/lost"
+	answers := make(chan int)
+	for range 6 {
+		go func() {
+			status, _ := h.do("POST", other, "caseworker", url.Values{"how": {"lost"}})
+			answers <- status
+		}()
+	}
+	seen := map[int]int{}
+	for range 6 {
+		seen[<-answers]++
+	}
+	if len(h.cases) != 1 || seen[303] != 1 || seen[409] != 5 {
+		t.Errorf("%d cases, answers %v", len(h.cases), seen)
+	}
 }
 
 func TestAttestation(t *testing.T) {

@@ -218,6 +218,8 @@ func (d *Desk) state(w http.ResponseWriter, r *http.Request) error {
 	return web.Redirect(w, r, href(nil, a.ID))
 }
 
+var errReported = reeve.E(reeve.Conflict, "estate.asset.lost", "it was reported already")
+
 // lost says that an asset was lost or stolen, and opens a case.
 func (d *Desk) lost(w http.ResponseWriter, r *http.Request) error {
 	a, said, err := d.now(r)
@@ -227,7 +229,7 @@ func (d *Desk) lost(w http.ResponseWriter, r *http.Request) error {
 	stolen := r.PostFormValue("how") == "stolen"
 	note := strings.TrimSpace(r.PostFormValue("note"))
 	if a.State == "lost" || a.State == "stolen" {
-		return reeve.E(reeve.Conflict, "estate.asset.lost", "it was reported already")
+		return errReported
 	}
 	said.State = "lost"
 	if stolen {
@@ -235,6 +237,13 @@ func (d *Desk) lost(w http.ResponseWriter, r *http.Request) error {
 	}
 	by, ref := web.Actor(r.Context()).ID, ""
 	_, err = d.Inventory.Put(r.Context(), by, func(tx *store.Tx) (err error) {
+		inv, err := d.Inventory.Now(r.Context()) // as it is while nobody else can write
+		if err != nil {
+			return err
+		}
+		if i, ok := slices.BinarySearchFunc(inv.Assets, a.ID, func(x inventory.Asset, id string) int { return cmp.Compare(x.ID, id) }); ok && (inv.Assets[i].State == "lost" || inv.Assets[i].State == "stolen") {
+			return errReported
+		}
 		if d.Lost != nil {
 			ref, err = d.Lost(tx, by, a, stolen, note)
 		}
