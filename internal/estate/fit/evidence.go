@@ -23,7 +23,7 @@ func (r *Report) business(row *Row) {
 	}
 	s.add(use)
 
-	aims := Evidence{What: "It serves what the body wants to reach", Lacks: "objectives", Weight: 2, Found: "Declare objectives, and the systems that serve each."}
+	aims := Evidence{What: "It serves what we want to reach", Lacks: "objectives", Weight: 2, Found: "Declare objectives, and the systems that serve each."}
 	if r.declared.objectives {
 		aims.Known, aims.Found = 1, "No objective names it."
 		if names := r.objectives[row.ID]; len(names) > 0 {
@@ -80,7 +80,7 @@ func (r *Report) price(row *Row) Evidence {
 
 // alone asks whether other systems do the same, and whether this is the one to keep.
 func (r *Report) alone(row *Row) Evidence {
-	e := Evidence{What: "No other system does the same, or this is the one that was chosen", Lacks: "what it does for the body", Weight: 2, Found: "Declare what it does for the body (its capabilities)."}
+	e := Evidence{What: "No other system does the same, or this is the one that was chosen", Lacks: "what it does for us", Weight: 2, Found: "Declare what it does for us (its capabilities)."}
 	if len(row.Spec.Capabilities) == 0 {
 		return e
 	}
@@ -217,13 +217,23 @@ func (r *Report) standards(row *Row) Evidence {
 	e := Evidence{What: "It meets the standards", Lacks: "how it stands to the standards", Weight: 3, Found: "No standard is about it."}
 	var all, known, good float64
 	met, fail, unknown := 0, 0, 0
-	for _, f := range r.Outcome.Of("System", row.ID) {
-		w := map[string]float64{"must": 3, "should": 2}[f.Standard.Spec.Severity]
-		if w == 0 {
-			w = 1
+	for i := range r.Outcome.Standings {
+		st := &r.Outcome.Standings[i]
+		t := st.Table()
+		if t.Kind != "System" {
+			continue
+		}
+		result, w := st.Result(t.Find(row.ID)), 1.0
+		switch {
+		case result == "":
+			continue
+		case st.Spec.Severity == "must":
+			w = 3
+		case st.Spec.Severity == "should":
+			w = 2
 		}
 		all += w
-		switch f.Result {
+		switch result {
 		case standard.Pass:
 			known, good, met = known+w, good+w, met+1
 		case standard.Waived:

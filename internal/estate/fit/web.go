@@ -13,7 +13,15 @@ import (
 )
 
 // Desk is the pages on fit, costs and health for staff.
-type Desk struct{ register.Desk }
+type Desk struct {
+	register.Desk
+	reports register.Kept[*register.Snapshot, *Report]
+}
+
+// report is the fit of everything, worked out once for a snapshot.
+func (d *Desk) report(s *register.Snapshot) *Report {
+	return d.reports.Get(s, func() *Report { return New(s) })
+}
 
 // Mount mounts the pages on m.
 func (d *Desk) Mount(m *web.Mux) {
@@ -36,7 +44,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, title string, conten
 	if r.URL.Path != portfolioPath {
 		crumbs = append(crumbs, portfolioCrumb)
 	}
-	return d.Render(w, r, s, web.Page{Title: title, Crumbs: crumbs}, content(New(s)))
+	return d.Render(w, r, s, web.Page{Title: title, Crumbs: crumbs}, content(d.report(s)))
 }
 
 func (d *Desk) quadrant(w http.ResponseWriter, r *http.Request) error {
@@ -59,7 +67,7 @@ func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
 	if now, ok := s.Renamed("System", id); ok {
 		return web.Redirect(w, r, register.Href(s, systemHref(now)))
 	}
-	rep := New(s)
+	rep := d.report(s)
 	row, ok := rep.Row(id)
 	if !ok {
 		if x, ok := s.System(id); ok {
@@ -96,6 +104,6 @@ func (d *Desk) health(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return reeve.E(reeve.NotFound, "fit.health", "there is no capability %q", id)
 	}
-	rep := New(s)
+	rep := d.report(s)
 	return d.Render(w, r, s, web.Page{Title: c.Name + ": health", Crumbs: []ui.Link{register.Crumb, portfolioCrumb, {Text: "Health of capabilities", Href: portfolioPath + "/health"}}}, healthPage(rep, rep.CapabilityHealth(c.ID)))
 }
