@@ -18,6 +18,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/asset"
 	"github.com/reeve-civic/reeve/internal/estate/capability"
 	"github.com/reeve-civic/reeve/internal/estate/component"
 	"github.com/reeve-civic/reeve/internal/estate/edit"
@@ -28,7 +29,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
-var registry = def.NewRegistry(organisation.Kind(), site.Kind(), capability.Kind(), system.Kind(), component.Kind(), supplier.Kind())
+var registry = def.NewRegistry(organisation.Kind(), site.Kind(), capability.Kind(), system.Kind(), component.Kind(), supplier.Kind(), asset.Kind())
 
 const systems = `# The systems of Ashcombe.
 apiVersion: reeve/v1
@@ -405,6 +406,18 @@ func TestWhereThereIsAnUpstreamAnEditIsABranch(t *testing.T) {
 	lost := open(t, filepath.Join(t.TempDir(), "nothing.git"))
 	if out, err := lost.Apply(t.Context(), mary, "", "", hosting("paas")); reeve.KindOf(err) != reeve.Transient || out.Branch != "" {
 		t.Errorf("%+v %v", out, err)
+	}
+}
+
+// TestWhatOpensTheUpstreamIsNotTold: an address may hold a token, as a password or
+// as a name; an error that people see holds neither.
+func TestWhatOpensTheUpstreamIsNotTold(t *testing.T) {
+	for _, at := range []string{"http://tok-secret@127.0.0.1:1/x.git", "http://jo:tok-secret@127.0.0.1:1/x.git", "http://127.0.0.1:1/x.git?private_token=tok-secret"} {
+		d := open(t, at)
+		_, err := d.Apply(t.Context(), mary, "", "", hosting("paas"))
+		if err == nil || strings.Contains(err.Error()+reeve.Message(err), "tok-secret") {
+			t.Errorf("%s: %v", at, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -279,10 +280,29 @@ func (r *repository) propose(ctx context.Context, upstream, token string, who Pe
 			return Outcome{}, gitError("branch", rm)
 		}
 		if !strings.Contains(err.Error(), "non-fast-forward") {
-			return Outcome{}, reeve.E(reeve.Transient, "edit.propose", "your change could not be pushed to where it is to be agreed, and was not saved: %w", err)
+			return Outcome{}, reeve.E(reeve.Transient, "edit.propose", "your change could not be pushed to where it is to be agreed, and was not saved: %s", told(err, upstream))
 		}
 	}
 	return Outcome{}, reeve.E(reeve.Conflict, "edit.propose", "there are a thousand proposals for this definition already: agree or close some")
+}
+
+// told is an error of the upstream for people to read: without its address, which
+// may hold what opens it.
+func told(err error, upstream string) string {
+	var of *url.Error
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	s := err.Error()
+	if u, err := url.Parse(upstream); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		password, _ := u.User.Password()
+		for _, secret := range []string{password, u.User.Username(), u.RawQuery} {
+			if secret != "" {
+				s = strings.ReplaceAll(s, secret, "…")
+			}
+		}
+	}
+	return s
 }
 
 // object stores a commit.
