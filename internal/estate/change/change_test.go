@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/reeve-civic/reeve/internal/estate/asset"
 	"github.com/reeve-civic/reeve/internal/estate/change"
 	"github.com/reeve-civic/reeve/internal/estate/estatetest"
 	"github.com/reeve-civic/reeve/internal/estate/register"
@@ -114,7 +115,7 @@ spec:
 
 func snapshot(t *testing.T, text string) *register.Snapshot {
 	t.Helper()
-	kinds := append(estatetest.Kinds(), def.Kind{Name: "Agreement", Spec: new(agreement)}, def.Kind{Name: "Flow", Spec: new(flow)})
+	kinds := append(estatetest.Kinds(), asset.Kind(), def.Kind{Name: "Agreement", Spec: new(agreement)}, def.Kind{Name: "Flow", Spec: new(flow)})
 	set, problems := def.Load(fstest.MapFS{"all.yaml": {Data: []byte(text)}}, def.NewRegistry(kinds...))
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -223,5 +224,15 @@ func BenchmarkCompare(b *testing.B) {
 	again := estatetest.Large.Snapshot(b)
 	for b.Loop() {
 		change.Compare(s, again)
+	}
+}
+
+// TestWhoHasADeviceIsNotTold: that a holder changed may be seen by all who see
+// changes, and not who it was.
+func TestWhoHasADeviceIsNotTold(t *testing.T) {
+	device := folder + "---\napiVersion: reeve/v1\nkind: Asset\nmetadata: {id: ast-1, name: Laptop}\nspec: {type: laptop, holder: first-name}\n"
+	got := fmt.Sprintf("%+v", change.Asks{}.Compare(snapshot(t, device), snapshot(t, strings.Replace(device, "first-name", "second-name", 1))).Definitions)
+	if !strings.Contains(got, "spec.holder") || strings.Contains(got, "first-name") || strings.Contains(got, "second-name") {
+		t.Error(got)
 	}
 }

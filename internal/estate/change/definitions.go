@@ -57,7 +57,19 @@ func fieldsOf(a, b *def.Object) []Field {
 	var out []Field
 	diff("metadata", a.Value()["metadata"], b.Value()["metadata"], &out)
 	diff("spec", a.Value()["spec"], b.Value()["spec"], &out)
+	for i := range out {
+		if b.Kind == "Asset" && out[i].Path == "spec.holder" { // who has a device is not for everybody who may see what changed
+			out[i].Before, out[i].After = somebody(out[i].Before, "somebody"), somebody(out[i].After, "somebody else")
+		}
+	}
 	return out
+}
+
+func somebody(name, instead string) string {
+	if name == "" {
+		return ""
+	}
+	return instead
 }
 
 // diff adds the leaves that differ. A list of plain values is compared whole, as

@@ -15,12 +15,16 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // Action is the action of changing definitions.
 const Action = "estate.edit"
+
+// holders is the action of seeing who has a device.
+const holders = "asset.holders"
 
 // Desk has the pages on which definitions are changed.
 type Desk struct {
@@ -385,6 +389,9 @@ func (d *Desk) history(w http.ResponseWriter, r *http.Request) error {
 	t, err := d.begin(r)
 	if err != nil {
 		return err
+	}
+	if t.Kind.Name == "Asset" && d.Mux.Decide(r.Context(), policy.Request{Action: holders}) != nil {
+		return reeve.E(reeve.Forbidden, "edit.history", "who has a device is in its definition, and not for everybody: ask those who look after devices")
 	}
 	v := historyView{task: t}
 	if t.ReadOnly == "" {

@@ -181,6 +181,21 @@ func TestPreviewAndSave(t *testing.T) {
 	}
 }
 
+func TestHistoryOfADeviceIsForThoseWhoMayKnowWhoHasIt(t *testing.T) {
+	d := open(t, "")
+	d.write("assets.yaml", "apiVersion: reeve/v1\nkind: Asset\nmetadata: {id: ast-1, name: Laptop}\nspec: {type: laptop, holder: secret-name}\n")
+	if p, _ := d.reload(t.Context()); len(p) > 0 {
+		t.Fatal(p)
+	}
+	m := pages(t, d)
+	if code, page, _ := visit(m, "/staff/estate/history/Asset/ast-1", nil); code != 403 || strings.Contains(page, "secret-name") {
+		t.Errorf("%d %s", code, page)
+	}
+	if code, _, _ := visit(m, "/staff/estate/history/System/sys-a", nil); code != 200 {
+		t.Error(code)
+	}
+}
+
 func TestProblemsAreAtTheirFields(t *testing.T) {
 	d := withContracts(t)
 	m := pages(t, d)

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
@@ -118,7 +119,7 @@ func safe(s string) string {
 		}
 		return r
 	}, s)
-	if s != "" && strings.ContainsRune("=+-@\t\n|%", rune(s[0])) && !number(s) {
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune("=+-@\t\n|%＝＋－＠", first) && !number(s) { // some spreadsheets read wide signs as narrow ones
 		return "'" + s
 	}
 	return s

@@ -48,6 +48,11 @@ apiVersion: reeve/v1
 kind: Service
 metadata: {id: svc-laptops, name: Ask for a laptop}
 spec: {audience: staff}
+---
+apiVersion: reeve/v1
+kind: Asset
+metadata: {id: ast-declared, name: "＝1+1"}
+spec: {type: laptop, holder: person-of-secret-name}
 `
 
 // demo is the demo's estate with a few things that are hard to export.
@@ -111,13 +116,13 @@ func rows(t testing.TB, b []byte) [][]string {
 	return out
 }
 
-var formula = regexp.MustCompile(`^[=+@\t|%]|^-[^0-9.]|^-[0-9.]+[^0-9.]`)
+var formula = regexp.MustCompile(`^[=+@\t|%＝＋－＠]|^-[^0-9.]|^-[0-9.]+[^0-9.]`)
 
 // TestCSV checks that every list is there whole, and that no cell is a formula.
 func TestCSV(t *testing.T) {
 	s := demo(t)
 	files := unzip(t, write(t, s, "csv", exporter.Options{}))
-	for name, n := range map[string]int{"systems": len(s.Systems), "contracts": len(s.Contracts), "capabilities": len(s.Capabilities), "organisations": len(s.Organisations), "assets": 1, "interfaces": 2, "flows": 1, "services": 2, "standards": 6} {
+	for name, n := range map[string]int{"systems": len(s.Systems), "contracts": len(s.Contracts), "capabilities": len(s.Capabilities), "organisations": len(s.Organisations), "assets": 2, "interfaces": 2, "flows": 1, "services": 2, "standards": 6} {
 		got := rows(t, files[name+".csv"])
 		if len(got)-1 != n {
 			t.Errorf("%s: %d rows, want %d", name, len(got)-1, n)
@@ -296,7 +301,7 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(raw, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Format != "reeve-estate/1" || got.On != "2026-11-21" || len(got.Definitions) != len(s.Set.Objects()) || len(got.Assets) != 1 || len(got.Findings) == 0 {
+	if got.Format != "reeve-estate/1" || got.On != "2026-11-21" || len(got.Definitions) != len(s.Set.Objects()) || len(got.Assets) != 2 || len(got.Findings) == 0 {
 		t.Errorf("%s %s: %d definitions, %d assets, %d findings", got.Format, got.On, len(got.Definitions), len(got.Assets), len(got.Findings))
 	}
 	if got.Facts["System"]["sys-council-tax"]["interfaces"] != 1.0 || bytes.Contains(raw, []byte("secret-name")) {

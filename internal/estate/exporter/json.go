@@ -64,7 +64,7 @@ func each[T any](d *document, name string, items []T, as func(T) any) {
 //
 //	format       "reeve-estate/1"
 //	on           the day that it shows
-//	definitions  every definition, as declared: kind, metadata, spec
+//	definitions  every definition, as declared: kind, metadata, spec; of devices without who has them
 //	interfaces, flows, recordTypes   what the exchange declares
 //	assets       imported and declared devices, without who has them
 //	imports      when a list of each type was last imported; one that is not here never was
@@ -77,7 +77,7 @@ func writeJSON(w io.Writer, s *register.Snapshot, o Options) error {
 		d.field(f[0])
 		d.value(f[1])
 	}
-	each(d, "definitions", s.Set.Objects(), func(x *def.Object) any { return x.Value() })
+	each(d, "definitions", s.Set.Objects(), declared)
 	each(d, "interfaces", s.Interfaces, func(x register.Interface) any {
 		return map[string]any{"id": x.ID, "name": x.Name, "system": x.System, "style": x.Style, "documented": x.Documented, "recordTypes": x.Records}
 	})
@@ -99,6 +99,19 @@ func writeJSON(w io.Writer, s *register.Snapshot, o Options) error {
 	d.findings(s)
 	d.raw("\n}\n")
 	return d.err
+}
+
+// declared is a definition as it was written, but for who has a device.
+func declared(o *def.Object) any {
+	v := o.Value()
+	spec, ok := v["spec"].(map[string]any)
+	if o.Kind != "Asset" || !ok || spec["holder"] == nil {
+		return v
+	}
+	v, spec = maps.Clone(v), maps.Clone(spec)
+	delete(spec, "holder")
+	v["spec"] = spec
+	return v
 }
 
 func (d *document) facts(s *register.Snapshot) {
