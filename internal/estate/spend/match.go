@@ -20,7 +20,12 @@ const (
 	Matched   State = "matched"
 	Unclear   State = "unclear"   // several contracts fit equally well
 	Unmatched State = "unmatched" // none does
+	NoneDue   State = "none"      // a person says that it pays no contract
 )
+
+// NoContract stands for the contract of a line that a person says pays none: a
+// refund, a grant, a purchase on its own.
+const NoContract = "none"
 
 // Match is a line of the ledger and the contract that it pays.
 type Match struct {
@@ -116,6 +121,10 @@ func (m *matcher) match(l *inventory.Line) Match {
 	out.Supplier, out.Name = who.id, strings.TrimSpace(l.Supplier)
 	if who.id != "" {
 		out.Name = m.s.OrganisationName(who.id)
+	}
+	if l.Contract == NoContract {
+		out.Person, out.State, out.Why = true, NoneDue, "a person said that it pays no contract"
+		return out
 	}
 	if id, ok := m.given(*l); ok {
 		out.Person = true

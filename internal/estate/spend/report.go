@@ -132,6 +132,8 @@ type Report struct {
 	Lines                                []Match
 	Total, Matched, Unclear, Unmatched   Money
 	MatchedLines, UnclearLines, NotLines int
+	Without                              Money // a person said that it pays no contract
+	WithoutLines                         int
 	Operating, Capital, NoType           Money
 	Credits                              Money // negative, and part of the total
 	Suppliers                            []Share
@@ -182,6 +184,8 @@ func (b *Book) Of(p Period) *Report {
 			continue
 		case Unclear:
 			r.Unclear, r.UnclearLines = r.Unclear+amount, r.UnclearLines+1
+		case NoneDue: // settled, though under no contract
+			r.Without, r.WithoutLines = r.Without+amount, r.WithoutLines+1
 		default:
 			r.Unmatched, r.NotLines = r.Unmatched+amount, r.NotLines+1
 		}
@@ -204,10 +208,13 @@ func (b *Book) Of(p Period) *Report {
 }
 
 // MatchedPart is the share of the money, credits counted as money, whose contract
-// is known.
+// is known; what a person said pays no contract is left out.
 func (r *Report) MatchedPart() float64 {
 	var all, known float64
 	for _, x := range r.Lines {
+		if x.State == NoneDue {
+			continue
+		}
 		a := math.Abs(float64(x.Amount))
 		all += a
 		if x.State == Matched {
@@ -371,7 +378,7 @@ type Group struct {
 func (r *Report) Open() []Group {
 	at := map[string]*Group{}
 	for _, x := range r.Lines {
-		if x.State == Matched {
+		if x.State == Matched || x.State == NoneDue {
 			continue
 		}
 		key := string(x.State) + x.Supplier

@@ -78,6 +78,7 @@ func TestMatches(t *testing.T) {
 	}{
 		"a person":                {line: by(line("1", "2025-05-01", "WHOEVER", "", 1), "con-trees"), contract: "con-trees", why: "a person matched it"},
 		"a person, renamed since": {line: by(line("1", "2025-05-01", "WHOEVER", "", 1), "con-old-permits"), contract: "con-permits", why: "a person"},
+		"a person: none":          {line: by(line("1", "2025-05-01", "Zebra Ltd", "", 1), spend.NoContract), state: spend.NoneDue, why: "a person said that it pays no contract"},
 		"a person, gone since":    {line: by(line("1", "2025-05-01", "WHOEVER", "", 1), "con-gone"), state: spend.Unmatched, why: "no supplier of that name"},
 		"reference":               {line: ref(line("1", "2025-05-01", "", "", 1), "ct-2024-77"), contract: "con-permits", why: "the number of the contract"},
 		"reference in the text":   {line: line("1", "2025-05-01", "ACME", "Ref CT/2024/77 May", 1), contract: "con-permits", why: "the number of the contract"},

@@ -53,6 +53,9 @@ func stats(r *Report) []ui.Stat {
 		index, note = chart.Number(float64(r.HHI.HHI)), r.HHI.Band+", of 10,000"
 	}
 	matched := ui.Stat{Label: "Matched to a contract", Value: percent(r.MatchedPart()), Note: whole(r.Unmatched) + " has none, " + whole(r.Unclear) + " is unclear", Href: r.within(home + "/unmatched")}
+	if r.WithoutLines > 0 {
+		matched.Note += ", " + whole(r.Without) + " pays none"
+	}
 	if r.MatchedPart() < 0.9 {
 		matched.Tone = ui.Waiting
 	}
@@ -328,11 +331,14 @@ func contractYears(b *Book, k register.Contract) ui.TableOptions {
 }
 
 func contractChoices(b *Book, x Match) ui.SelectOptions {
-	o := ui.SelectOptions{Label: ui.Text("Supplier contract that it pays"), Name: "contract", ID: "contract", Items: []ui.SelectItem{{Value: "", Text: "None, or not known"}}}
+	o := ui.SelectOptions{Label: ui.Text("Supplier contract that it pays"), Name: "contract", ID: "contract", Items: []ui.SelectItem{{Value: "", Text: "Not known"}}}
 	if x.Person {
 		o.Value, o.Items[0].Text = x.Contract, "What is worked out without me"
 	} else if x.State == Matched {
 		o.Items[0].Text = "What was worked out"
+	}
+	if o.Items = append(o.Items, ui.SelectItem{Value: NoContract, Text: "It pays no contract"}); x.State == NoneDue {
+		o.Value = NoContract
 	}
 	ks := slices.Clone(b.Contracts)
 	likely := func(k register.Contract) int {
@@ -369,7 +375,7 @@ func lineSummary(b *Book, x Match) ui.SummaryListOptions {
 	if k, ok := b.contract(x.Contract); ok {
 		rows = append(rows, ui.RowHTML("Supplier contract", link(k.Name, b.href(contractHref(k.ID)))))
 	} else {
-		rows = append(rows, ui.Row("Supplier contract", map[State]string{Unclear: "Unclear", Unmatched: "None found"}[x.State]))
+		rows = append(rows, ui.Row("Supplier contract", map[State]string{Unclear: "Unclear", Unmatched: "None found", NoneDue: "None"}[x.State]))
 	}
 	return ui.SummaryListOptions{Rows: append(rows, ui.Row("Why", upper(x.Why)))}
 }

@@ -183,7 +183,7 @@ func (d *Desk) say(w http.ResponseWriter, r *http.Request) error {
 		return reeve.E(reeve.Invalid, "spend.say", "the form cannot be read")
 	}
 	contract := r.PostForm.Get("contract")
-	if _, ok := b.contract(contract); contract != "" && !ok {
+	if _, ok := b.contract(contract); contract != "" && contract != NoContract && !ok {
 		return reeve.E(reeve.Invalid, "spend.say", "there is no supplier contract %q", contract)
 	}
 	if d.Match == nil || b.Past {
