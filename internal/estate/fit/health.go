@@ -2,6 +2,7 @@ package fit
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
@@ -240,9 +241,10 @@ func (r *Report) security(xs []register.System) (out []Sign) {
 	return out
 }
 
-// isSecurity tells the library's standards on security by their ids.
+// isSecurity tells the standards on security: those of the library by their code,
+// a body's own by the label area.
 func isSecurity(s *standard.Standard) bool {
-	return len(s.ID) > 4 && (s.ID[:4] == "SEC-" || s.ID[:4] == "sec-" || len(s.ID) > 8 && s.ID[:8] == "STD-SEC-")
+	return strings.HasPrefix(s.Labels["code"], "SEC-") || s.Labels["area"] == "security"
 }
 
 // Fill writes the facts about capabilities that standards on systems read.
