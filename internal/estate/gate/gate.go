@@ -434,3 +434,23 @@ func (k *Keeper) step(tx *store.Tx, r *Request, s Step, codes ...string) error {
 	_, err := k.o.Bus.Emit(tx, reeve.Event{Type: "request." + s.Verb, About: ref})
 	return err
 }
+
+// Added notes the system that now stands in the definitions for what was asked for,
+// so that what was expected can be held to what is observed.
+func (k *Keeper) Added(tx *store.Tx, r *Request, by, system string) error {
+	r, err := k.fresh(tx, r)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(r.Spec.Creates, system) {
+		return nil
+	}
+	r.Spec.Creates = append(slices.Clone(r.Spec.Creates), system)
+	return k.step(tx, r, Step{Actor: by, Verb: "added", From: r.Gate(), To: r.Gate()}, "system/"+system)
+}
+
+// Approved reports whether what was asked for may be had, so that it belongs on
+// the map.
+func (r *Request) Approved() bool {
+	return slices.Contains([]string{"buy", "build", "pilot"}, r.Spec.Kind) && r.State != Refused && r.State != Withdrawn && r.Spec.Decided != nil && r.Spec.Decided.Outcome == "approved"
+}

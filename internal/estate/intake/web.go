@@ -16,6 +16,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/edit"
 	"github.com/reeve-civic/reeve/internal/estate/gate"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -41,6 +42,8 @@ type Desk struct {
 	// kept: set holds its spec by path ("lifecycle.phase"). nil: drafts are not
 	// checked, which is said.
 	Draft func(ctx context.Context, kind, id, name string, set map[string]any) (*register.Snapshot, []def.Problem, error)
+	// Edit changes definitions in the name of whoever asks; nil where nobody can.
+	Edit func(ctx context.Context, message string, changes ...edit.Change) (edit.Outcome, error)
 	// Search finds what may already do what a text says; nil: [Similar].
 	Search func(s *register.Snapshot, all []*gate.Request, text, capability string, max int) []Match
 }
@@ -61,6 +64,7 @@ func (d *Desk) Mount(m *web.Mux) {
 	m.Handle("POST /staff/requests/{id}/withdraw", actCreate, d.do("withdraw"))
 	m.Handle("POST /staff/requests/{id}/check", actCreate, d.do("check"))
 	m.Handle("POST /staff/requests/{id}/environment", actCreate, d.do("environment"))
+	m.Handle("POST /staff/requests/{id}/system", actEdit, d.add)
 	m.Handle("GET /staff/boards", register.Read, d.boards)
 	m.Handle("GET /staff/boards/{id}", register.Read, d.board)
 	m.Handle("POST /staff/boards/{id}/decide", actDecide, d.decideBoard)
@@ -170,7 +174,8 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request, errs ui.Errors) erro
 	}
 	v := requestView{S: s, R: x, Errors: errs, Said: r.PostFormValue("reason"), Outcome: r.PostFormValue("outcome"), Now: !s.Past,
 		AskedBy: d.who(r.Context(), x.AskedBy), Boards: gate.BoardsAt(s.Set, x.Gate()), Compare: gate.Compare(s, x),
-		Mine: x.AskedBy == "" || x.AskedBy == web.Actor(r.Context()).ID, CanAsk: d.may(r, actCreate), CanDecide: d.may(r, actDecide)}
+		Mine: x.AskedBy == "" || x.AskedBy == web.Actor(r.Context()).ID, CanAsk: d.may(r, actCreate), CanDecide: d.may(r, actDecide),
+		CanAdd: d.Edit != nil && x.Approved() && d.may(r, actEdit), Name: r.PostFormValue("name")}
 	if !x.Kept || len(x.Reasons) == 0 {
 		rs, err := d.Rules(s.Set)
 		if err != nil {
@@ -224,6 +229,8 @@ func (d *Desk) moment(ctx context.Context, s *register.Snapshot, step gate.Step)
 		m.Title = "Withdrawn"
 	case "checked":
 		m.Title = "Compared with what was expected"
+	case "added":
+		m.Title = "Put on the map"
 	case "environment":
 		m.Title = "Discovery environment asked for"
 	case "ended":
