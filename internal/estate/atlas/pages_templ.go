@@ -125,7 +125,7 @@ func mapPage(p page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: "Choose what to show", HTML: choose(p), Open: p.View.asks()}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: "Choose what to show", HTML: choose(p)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -35,7 +35,7 @@ func (p page) lead() string {
 	case q.At.Kind == "" && q.By == AtOrganisation:
 		return "Which part of the organisation tells which, what, and whether it was seen. A box or a line leads closer."
 	case q.At.Kind == "":
-		return "What the body is able to do, how many systems do it, and which tell each other. A box or a line leads closer."
+		return "What we are able to do, how many systems do it, and which tell each other. A box or a line leads closer."
 	case q.At.Kind == AtCapability || q.At.Kind == AtOrganisation:
 		return count(len(p.View.Inside), "system") + " and what they tell others. A box or a line leads closer."
 	case q.At.Kind == AtRecord:

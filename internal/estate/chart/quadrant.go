@@ -26,33 +26,33 @@ type Quadrant struct {
 
 const (
 	square = 480
-	inset  = 30 // room for the words of the axes
-	cells  = 15 // marks in the same cell are drawn as one
+	inset  = 30 // room for the words of the axes, and for the names of the quarters
+	cells  = 14 // marks in the same cell are drawn as one, at its middle, so that none lies on another; even, so that none lies on the cross
 )
 
 // DrawQuadrant draws the marks. Those that would lie on each other become one
 // that says how many they are.
 func DrawQuadrant(c Quadrant) templ.Component {
-	p := group(c.Head, "app-chart--quadrant", square+inset, square+inset)
+	p := group(c.Head, "app-chart--quadrant", square+inset, square+3*inset)
 	half := float64(square) / 2
-	p.rect(inset, 0, square, square, "app-chart__frame")
+	p.rect(inset, inset, square, square, "app-chart__frame")
 	for i, q := range []struct {
 		x, y float64
 		name string
-	}{{inset, half, c.LowLow}, {inset + half, half, c.Right}, {inset, 0, c.Top}, {inset + half, 0, c.TopRight}} {
+	}{{inset, inset + half, c.LowLow}, {inset + half, inset + half, c.Right}, {inset, inset, c.Top}, {inset + half, inset, c.TopRight}} {
 		if i%3 != 0 {
 			p.rect(q.x, q.y, half, half, "app-chart__shade")
 		}
-		at := half + 24 // the names stand at the middle, where marks are few
+		at := float64(inset + square + 20) // outside, where no mark is
 		if i > 1 {
-			at = half - 12
+			at = inset - 10
 		}
-		p.text(q.x+10, at, "start", "app-chart__quarter", q.name)
+		p.text(q.x+half/2, at, "middle", "app-chart__quarter", q.name)
 	}
-	p.line(inset+half, 0, inset+half, square, "app-chart__axis")
-	p.line(inset, half, inset+square, half, "app-chart__axis")
-	p.text(inset+half, square+22, "middle", "app-chart__label", c.Across+" →")
-	p.addf(`<text transform="translate(18 %s) rotate(-90)" text-anchor="middle" class="app-chart__label">%s</text>`, num(half), esc(c.Up+" →"))
+	p.line(inset+half, inset, inset+half, inset+square, "app-chart__axis")
+	p.line(inset, inset+half, inset+square, inset+half, "app-chart__axis")
+	p.text(inset+half, square+2*inset+15, "middle", "app-chart__label", c.Across+" →")
+	p.addf(`<text transform="translate(18 %s) rotate(-90)" text-anchor="middle" class="app-chart__label">%s</text>`, num(inset+half), esc(c.Up+" →"))
 
 	groups, order := map[[2]int][]Mark{}, [][2]int(nil)
 	for _, m := range c.Marks {
@@ -64,10 +64,8 @@ func DrawQuadrant(c Quadrant) templ.Component {
 	}
 	for _, cell := range order {
 		ms := groups[cell]
-		var x, y float64
 		names := make([]string, 0, len(ms))
 		for i, m := range ms {
-			x, y = x+m.X/float64(len(ms)), y+m.Y/float64(len(ms))
 			if i < 12 {
 				names = append(names, m.Name)
 			}
@@ -75,8 +73,8 @@ func DrawQuadrant(c Quadrant) templ.Component {
 		if more := len(ms) - len(names); more > 0 {
 			names = append(names, fmt.Sprintf("and %d more", more))
 		}
-		at := func(v float64) float64 { return 16 + v/100*(square-32) }
-		px, py, class, key, href := inset+at(x), square-at(y), "app-chart__mark", ms[0].Key, ms[0].Href
+		at := func(cell int) float64 { return 16 + (float64(cell)+.5)*(square-32)/cells }
+		px, py, class, key, href := inset+at(cell[0]), inset+square-at(cell[1]), "app-chart__mark", ms[0].Key, ms[0].Href
 		if len(ms) > 1 {
 			class, key, href = "app-chart__mark app-chart__mark--many", fmt.Sprintf("%d×", len(ms)), "#"+c.ID+"-table"
 		}

@@ -135,13 +135,13 @@ func verdictTag(v Verdict) (string, ui.Tone) {
 func verdictText(v Verdict) string {
 	switch v {
 	case Invest:
-		return "It serves the body well and is sound: keep it and build on it."
+		return "It serves us well and is sound: keep it and build on it."
 	case Migrate:
-		return "It serves the body well, but what it is made of is not sound: move what it does onto something better."
+		return "It serves us well, but what it is made of is not sound: move what it does onto something better."
 	case Tolerate:
-		return "It is sound, but serves the body little: keep it as long as it costs little, and spend nothing on it."
+		return "It is sound, but serves us little: keep it as long as it costs little, and spend nothing on it."
 	case Eliminate:
-		return "It serves the body little and is not sound: plan to do without it."
+		return "It serves us little and is not sound: plan to do without it."
 	}
 	return "Too little is known to judge it."
 }
@@ -179,6 +179,9 @@ func scoreText(s Score) string {
 	}
 	if !s.Known() {
 		return fmt.Sprintf("Not known: only %.0f%% of the evidence is", s.Coverage*100)
+	}
+	if s.Coverage >= 0.995 {
+		return fmt.Sprintf("%.0f of 100", s.Value)
 	}
 	return fmt.Sprintf("%.0f of 100, from %.0f%% of the evidence", s.Value, s.Coverage*100)
 }
@@ -337,9 +340,9 @@ func madeOf(r *Report, row *Row) string {
 		parts = append(parts, text)
 	}
 	if len(parts) == 0 {
-		return "No contract in force is declared for it. Staff time and what it runs on are not counted."
+		return "No contract in force is declared for it"
 	}
-	return strings.Join(parts, "; ") + ". Staff time and what it runs on are not counted."
+	return strings.Join(parts, "; ")
 }
 
 // healthRows are the capabilities that some system of ours provides, in the order

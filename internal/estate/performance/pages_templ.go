@@ -36,7 +36,7 @@ func measuresPage(s *register.Snapshot, all []Series) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1 class=\"govuk-heading-l\">Measures</h1><p class=\"govuk-body-l\">What is counted to see whether the body does well, and whether it reaches what it aims at.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1 class=\"govuk-heading-l\">Measures</h1><p class=\"govuk-body-l\">What is counted to see whether we do well, and whether we reach what we aim at.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

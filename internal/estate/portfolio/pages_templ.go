@@ -588,7 +588,7 @@ func systemsPage(r *Report, f filter, l listing) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: "Choose which systems to show", HTML: filterForm(r, f), Open: filterText(r, f) == ""}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Details(ui.DetailsOptions{SummaryText: "Choose which systems to show", HTML: filterForm(r, f), Open: l.Total == 0}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

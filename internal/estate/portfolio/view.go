@@ -114,7 +114,7 @@ func gaps(r *Report) []gap {
 		{"where it runs", hosting, filter{Hosting: "unknown"}.href()},
 		{"how sensitive its data is", class, filter{Class: "unknown"}.href()},
 		{"whether it is in use", phase, filter{Phase: "unknown"}.href()},
-		{"what it does for the body", caps, filter{Capability: "unknown"}.href()},
+		{"what it does for us", caps, filter{Capability: "unknown"}.href()},
 	}
 	return slices.DeleteFunc(out, func(g gap) bool { return g.N == 0 })
 }

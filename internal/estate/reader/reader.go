@@ -130,12 +130,12 @@ func (v *view) have() Card {
 		}
 	}
 	return Card{"What do we have?", words.Count(len(v.ours), "system in use", "systems in use"), v.href("/staff/estate/map"),
-		fmt.Sprintf("%d interfaces and %d flows are declared; of %s nobody has said what it does.", len(v.s.Interfaces), len(v.s.Flows), words.Count(n, "system", "systems")), ""}
+		fmt.Sprintf("%s and %s are declared.%s", words.Count(len(v.s.Interfaces), "interface", "interfaces"), words.Count(len(v.s.Flows), "flow", "flows"), nobody(n, " Of %s nobody has said what it does.", "system", "systems")), ""}
 }
 
 func (v *view) standards() Card {
-	return Card{"Where do we not meet our standards?", words.Count(v.fail["must"], "must is not met", "musts are not met"), v.href("/staff/estate/standards"),
-		fmt.Sprintf("And %d of what should be.", v.fail["should"]), tone(v.fail["must"])}
+	return Card{"Where do we not meet our standards?", words.Count(v.fail["must"], "required check is not met", "required checks are not met"), v.href("/staff/estate/standards"),
+		fmt.Sprintf("And %d of those that are only recommended.", v.fail["should"]), tone(v.fail["must"])}
 }
 
 func (v *view) notKnown() Card {
@@ -148,6 +148,14 @@ func (v *view) notKnown() Card {
 		}
 	}
 	return c
+}
+
+// nobody is a sentence on how many are not told, "" if there are none.
+func nobody(n int, sentence, one, many string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(sentence, words.Count(n, one, many))
 }
 
 func percent(n, of int) string {
@@ -285,9 +293,9 @@ func (v *view) broken() Card {
 			n++
 		}
 	}
-	c := Card{Question: "Which systems fail a must?", Answer: fmt.Sprintf("%d of %d", n, len(v.ours)), Href: v.href("/staff/estate/standards"), Tone: tone(n)}
+	c := Card{Question: "Which systems do not meet what is required?", Answer: fmt.Sprintf("%d of %d", n, len(v.ours)), Href: v.href("/staff/estate/standards"), Tone: tone(n)}
 	if worst > 0 {
-		c.Note = fmt.Sprintf("Most of all %s: %d.", name, worst)
+		c.Note = fmt.Sprintf("Most of all %s: %s.", name, words.Count(worst, "standard", "standards"))
 	}
 	return c
 }
@@ -337,7 +345,10 @@ func (v *view) boards() Card {
 		}
 	}
 	if of > 0 {
-		c.Answer, c.Note, c.Tone = fmt.Sprintf("%d of %d boards are slower than they mean to be", slow, of), "By the median wait of a year.", tone(slow)
+		c.Answer, c.Note, c.Tone = fmt.Sprintf("%d of %s", slow, words.Count(of, "board takes longer than it means to", "boards take longer than they mean to")), "By the wait in the middle of all waits of a year.", tone(slow)
+		if slow == 0 {
+			c.Answer = "No board takes longer than it means to"
+		}
 	}
 	return c
 }
@@ -353,7 +364,7 @@ func (v *view) sensitive() Card {
 			n++
 		}
 	}
-	return Card{"Where is sensitive data?", words.Count(n, "system", "systems"), v.href("/staff/estate/systems"), fmt.Sprintf("Of %d nobody has said what data they hold.", unknown), ""}
+	return Card{"Where is sensitive data?", words.Count(n, "system", "systems"), v.href("/staff/estate/systems"), nobody(unknown, "Of %s nobody has said what data it holds.", "system", "systems"), ""}
 }
 
 // weakSignIn counts systems whose sign-in is weaker than their data needs, and those
@@ -380,7 +391,7 @@ func weakSignIn(s *register.Snapshot, systems []register.System) (weak, unknown 
 
 func (v *view) weak() Card {
 	n, unknown := weakSignIn(v.s, v.ours)
-	return Card{"Where is sign-in too weak?", words.Count(n, "system", "systems"), v.href("/staff/estate/standards"), fmt.Sprintf("For the data that they hold. Of %d it is not known.", unknown), tone(n)}
+	return Card{"Where is sign-in too weak?", words.Count(n, "system", "systems"), v.href("/staff/estate/standards"), "For the data that they hold." + nobody(unknown, " Of %s it is not known.", "system", "systems"), tone(n)}
 }
 
 func (v *view) exploited() Card {

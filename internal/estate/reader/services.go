@@ -32,7 +32,7 @@ func (v *view) asking() Card {
 			broken++
 		}
 	}
-	return Card{"Can they be asked for?", fmt.Sprintf("%d cannot", broken), v.href("/staff/services?show=broken"), fmt.Sprintf("For %d nobody has tried the link.", unknown), tone(broken)}
+	return Card{"Can they be asked for?", fmt.Sprintf("%d cannot", broken), v.href("/staff/services?show=broken"), nobody(unknown, "For %s nobody has tried the link.", "service", "services"), tone(broken)}
 }
 
 func (v *view) stale() Card {
@@ -62,7 +62,7 @@ func (v *view) behind() Card {
 			}
 		}
 	}
-	return Card{"Which rest on a system that fails a must?", words.Count(n, "service", "services"), v.href("/staff/services"), fmt.Sprintf("Of %d nobody has said which systems are behind them.", silent), tone(n)}
+	return Card{"Which rest on a system that does not meet what is required?", words.Count(n, "service", "services"), v.href("/staff/services"), nobody(silent, "Of %s nobody has said which systems are behind it.", "service", "services"), tone(n)}
 }
 
 func (v *view) listened() Card {
@@ -89,7 +89,7 @@ func (v *view) paper() Card {
 			n++
 		}
 	}
-	return Card{"Which still need paper?", words.Count(n, "service", "services"), v.href("/staff/services"), fmt.Sprintf("Of %d it is not known.", unknown), ""}
+	return Card{"Which still need paper?", words.Count(n, "service", "services"), v.href("/staff/services"), nobody(unknown, "Of %s it is not known.", "service", "services"), ""}
 }
 
 // shared is the system with which most services would stop.
@@ -244,6 +244,6 @@ func (v *view) memberDecided() Card {
 			}
 		}
 	}
-	return Card{"What is being decided?", words.Count(n, "wish waits", "wishes wait") + " for an answer", v.href("/staff/requests"),
+	return Card{"What is being decided?", words.Count(n, "request waits", "requests wait") + " for an answer", v.href("/staff/requests"),
 		fmt.Sprintf("In the last three months, yes was said to %d and no to %d.", approved, refused), ""}
 }

@@ -312,7 +312,7 @@ func itemsTable(p *Plan, items []Item) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = words.Cell("From").Render(templ.WithChildren(ctx, templ_7745c5c3_Var12), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = words.Brief("From").Render(templ.WithChildren(ctx, templ_7745c5c3_Var12), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -339,7 +339,7 @@ func itemsTable(p *Plan, items []Item) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = words.Cell("To").Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = words.Brief("To").Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -534,7 +534,7 @@ func conflictsTable(p *Plan, cs []Conflict) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = words.Cell("From").Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = words.Brief("From").Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1029,7 +1029,7 @@ func objectivesPage(p *Plan, series map[string]performance.Series) templ.Compone
 			templ_7745c5c3_Var44 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "<h1 class=\"govuk-heading-l\">Objectives</h1><p class=\"govuk-body-l\">What the body wants to reach, what is done for it, and the measures that show it.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "<h1 class=\"govuk-heading-l\">Objectives</h1><p class=\"govuk-body-l\">What we want to reach, what is done for it, and the measures that show it.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1116,7 +1116,7 @@ func objectivesPage(p *Plan, series map[string]performance.Series) templ.Compone
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = words.Cell("Due").Render(templ.WithChildren(ctx, templ_7745c5c3_Var47), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = words.Brief("Due").Render(templ.WithChildren(ctx, templ_7745c5c3_Var47), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1143,7 +1143,7 @@ func objectivesPage(p *Plan, series map[string]performance.Series) templ.Compone
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = words.Cell("Done for it").Render(templ.WithChildren(ctx, templ_7745c5c3_Var49), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = words.Brief("Done for it").Render(templ.WithChildren(ctx, templ_7745c5c3_Var49), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1437,7 +1437,7 @@ func unserving(p *Plan, u Unserving) templ.Component {
 								}
 								return nil
 							})
-							templ_7745c5c3_Err = words.Cell("A year").Render(templ.WithChildren(ctx, templ_7745c5c3_Var63), templ_7745c5c3_Buffer)
+							templ_7745c5c3_Err = words.Brief("A year").Render(templ.WithChildren(ctx, templ_7745c5c3_Var63), templ_7745c5c3_Buffer)
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
 							}

@@ -2,6 +2,7 @@ package standing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
@@ -27,6 +28,37 @@ type list struct {
 	Total       int
 	Page, Pages int
 	path, on    string
+}
+
+// themed are the standards of the library on one theme.
+type themed struct {
+	Name      string
+	Standings []*standard.Standing
+}
+
+// themes groups the library, in its order.
+func themes(o *standard.Outcome) (out []themed) {
+	for i := range o.Standings {
+		t := &o.Standings[i]
+		name := words.Or(theme(t.Code()), "Others")
+		at := slices.IndexFunc(out, func(x themed) bool { return x.Name == name })
+		if at < 0 {
+			at = len(out)
+			out = append(out, themed{Name: name})
+		}
+		out[at].Standings = append(out[at].Standings, t)
+	}
+	return out
+}
+
+// inForce counts the standards of a theme that are chosen.
+func inForce(s *register.Snapshot, t themed) (n int) {
+	for _, x := range t.Standings {
+		if _, ok := chosen(s, x.Code()); ok {
+			n++
+		}
+	}
+	return n
 }
 
 func severity(s string) string {

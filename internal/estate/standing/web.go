@@ -13,6 +13,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -55,7 +56,9 @@ func (d *Desk) judged(ctx context.Context, s *register.Snapshot) (*standard.Outc
 	return x.outcome, x.err
 }
 
-func (d *Desk) may(s *register.Snapshot) bool { return d.Edit != nil && !s.Past }
+func (d *Desk) may(ctx context.Context, s *register.Snapshot) bool {
+	return d.Edit != nil && !s.Past && d.Mux.Decide(ctx, policy.Request{Action: Edit}) == nil
+}
 
 func (d *Desk) index(w http.ResponseWriter, r *http.Request) error {
 	s, err := d.Snapshot(r)
@@ -66,7 +69,7 @@ func (d *Desk) index(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.Render(w, r, s, web.Page{Title: "Standards", Crumbs: []ui.Link{register.Crumb}}, indexPage(s, o, d.may(s)))
+	return d.Render(w, r, s, web.Page{Title: "Standards", Crumbs: []ui.Link{register.Crumb}}, indexPage(s, o, d.may(r.Context(), s)))
 }
 
 func (d *Desk) one(w http.ResponseWriter, r *http.Request) error {
@@ -82,7 +85,7 @@ func (d *Desk) one(w http.ResponseWriter, r *http.Request) error {
 		}
 		return reeve.E(reeve.NotFound, "standing.one", "there is no standard %q", id)
 	}
-	return d.show(w, r, s, view{Snapshot: s, Standing: t, Listing: listing(r, t), May: d.may(s)}, crumb)
+	return d.show(w, r, s, view{Snapshot: s, Standing: t, Listing: listing(r, t), May: d.may(r.Context(), s)}, crumb)
 }
 
 func (d *Desk) offered(w http.ResponseWriter, r *http.Request) error {
@@ -99,7 +102,7 @@ func (d *Desk) offered(w http.ResponseWriter, r *http.Request) error {
 		return reeve.E(reeve.NotFound, "standing.offered", "there is no standard %q in the library", r.PathValue("code"))
 	}
 	t, _ := o.Standing(std.ID)
-	v := view{Snapshot: s, Standing: t, Listing: listing(r, t), May: d.may(s), Offered: true}
+	v := view{Snapshot: s, Standing: t, Listing: listing(r, t), May: d.may(r.Context(), s), Offered: true}
 	if in, ok := chosen(s, std.Code()); ok {
 		v.Chosen = in.ID
 	}

@@ -162,7 +162,7 @@ var fields = map[string]string{
 	"audience": "whom it serves", "lifecycle.phase": "the phase of its life", "lifecycle.end": "when it ends",
 	"lifecycle.successor": "what follows it", "auth.methods": "how people sign in", "auth.identity": "how well people are checked (0 to 3)",
 	"auth.authn": "how strong the sign-in is (0 to 3)", "owner": "who answers for it", "deputy": "who answers for the owner",
-	"organisation": "whose it is", "capabilities": "what it does for the body", "api": "whether it has a documented API",
+	"organisation": "whose it is", "capabilities": "what it does for us", "api": "whether it has a documented API",
 	"channels": "how people reach it", "channels.online": "where people can do it for themselves", "data.class": "how sensitive its data is",
 	"data.personal": "whether it holds data about people", "continuity.restoreTested": "when a restore was last tried",
 	"continuity.rtoHours": "how soon it must be back", "cost": "what it costs", "term": "its term", "term.ends": "when it ends",
