@@ -115,6 +115,7 @@ POST /staff/requests/{id}/answer            staff
 POST /staff/requests/{id}/withdraw          staff
 POST /staff/requests/{id}/check             staff
 POST /staff/requests/{id}/environment       staff
+POST /staff/requests/{id}/system            architect integration admin
 GET /staff/boards                           staff
 GET /staff/boards/{id}                      staff
 POST /staff/boards/{id}/decide              architect governance admin
