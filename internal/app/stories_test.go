@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,6 +34,8 @@ import (
 // program does, and what comes of it. The whole house runs in process behind
 // real HTTP, with a clock that the story moves and workers that it settles.
 //
+// $REAL and $LISTS hold files of others to import, $TOWN the lists of the demo.
+//
 //	house DIR            open the house on the definitions in DIR (defs: those of
 //	                     examples/first, where the story has no file of that
 //	                     name; $DEMO: those of the demo)
@@ -53,6 +56,15 @@ import (
 //	received NAME        what a receiver took, as a JSON array, or the files in a folder
 //	journal [TEXT...]    the journal, a line an entry: actor verb about purpose why
 //	messages             what GOV.UK Notify was asked to send, a line a message: to, subject or text
+//	press BUTTON [/ACTION] [field=value ...]  press a button of the last page, in the
+//	                     form whose action has /ACTION in it: the form is sent as it
+//	                     stands, with fields set; field=@FILE chooses a file
+//	follow LINK          open the link of the last page that has this text
+//	read                 what a person reads on the last page, without markup
+//	import SOURCE FILE   import a file in the page, after a look at what it would change
+//	unzip [NAME]         the names in the last answer, a zip, or the file NAME in it
+//	upstream DIR         propose changes of definitions to a new repository in DIR
+//	commits DIR [BRANCH] the commits of a repository: author <email>: message
 //	count N REGEXP [FILE]  REGEXP stands N times in FILE (stdout)
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -71,12 +83,21 @@ func TestStories(t *testing.T) {
 			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
 			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
 			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),
+			"press": cmd(1, (*story).press), "follow": cmd(1, (*story).follow), "read": cmd(0, (*story).read), "import": cmd(2, (*story).bring), "unzip": cmd(0, (*story).unzip),
+			"upstream": cmd(1, (*story).upstream), "commits": cmd(1, (*story).commits),
 		},
 	})
 }
 
 func copyDemo(dir string, e *testscript.Env) error {
 	e.Setenv("DEMO", dir)
+	for name, at := range map[string]string{"REAL": "../estate/importer/testdata/real", "LISTS": "../estate/importer/lists/testdata/real", "TOWN": "../../demo/data/estate"} {
+		abs, err := filepath.Abs(at)
+		if err != nil {
+			return err
+		}
+		e.Setenv(name, abs)
+	}
 	if err := os.CopyFS(dir, demo.Body()); err != nil {
 		return err
 	}
@@ -132,6 +153,9 @@ type story struct {
 	server     *httptest.Server
 	browser    *http.Client
 	last       int // status of the last answer
+	page       []byte
+	at         *url.URL // of the last answer
+	proposals  string   // repository where changes are proposed; "" makes them at once
 	peers      map[string]*peer
 	notify     *notifysim.Server
 	postOffice *httptest.Server // in front of notify
@@ -185,11 +209,12 @@ func (s *story) shut() {
 func (s *story) open() error {
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.a.Handler().ServeHTTP(w, r) }))
 	c := app.Config{
-		Data: s.data, Defs: os.DirFS(s.defs), Body: "Storyham Council", BaseURL: "http://" + s.server.Listener.Addr().String(),
+		Data: s.data, Definitions: s.defs, Body: "Storyham Council", BaseURL: "http://" + s.server.Listener.Addr().String(),
 		Now:    func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
 		Getenv: func(name string) string { return s.env[name] },
 		Log:    slog.New(slog.NewTextHandler(io.MultiWriter(&s.log, testWriter{s.t}), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
+	c.Upstream.URL = s.proposals
 	c.Notify.URL, c.Notify.Key = s.postOffice.URL, "env:NOTIFY_KEY"
 	var err error
 	if s.a, err = app.Open(s.t.Context(), c); err != nil {
@@ -259,11 +284,11 @@ func (s *story) signin(ts *testscript.TestScript, args []string) error {
 }
 
 // request sends one request to the house and leaves the answer as stdout.
-func (s *story) request(ts *testscript.TestScript, method, url, token string, body io.Reader, header map[string]string) error {
-	if strings.HasPrefix(url, "/") {
-		url = s.server.URL + url
+func (s *story) request(ts *testscript.TestScript, method, to, token string, body io.Reader, header map[string]string) error {
+	if strings.HasPrefix(to, "/") {
+		to = s.server.URL + to
 	}
-	r, err := http.NewRequestWithContext(s.t.Context(), method, url, body)
+	r, err := http.NewRequestWithContext(s.t.Context(), method, to, body)
 	if err != nil {
 		return err
 	}
@@ -282,8 +307,11 @@ func (s *story) request(ts *testscript.TestScript, method, url, token string, bo
 		return err
 	}
 	defer resp.Body.Close()
-	s.last = resp.StatusCode
-	_, err = io.Copy(ts.Stdout(), resp.Body)
+	s.last, s.at = resp.StatusCode, resp.Request.URL
+	if s.page, err = io.ReadAll(resp.Body); err != nil {
+		return err
+	}
+	_, err = ts.Stdout().Write(s.page)
 	return err
 }
 
