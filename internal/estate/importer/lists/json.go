@@ -168,6 +168,7 @@ func (r *reading) done(found bool, err error, what string) (*importer.Reading, e
 		return nil, reeve.E(reeve.Invalid, "import", "%s is not %s", r.in.Name, what)
 	}
 	r.Sort()
+	r.careful()
 	return r.Reading, nil
 }
 

@@ -31,7 +31,7 @@ const (
 
 var (
 	keeper  = importer.Setting{Name: Keeper, Label: "Who keeps the list?", Hint: "The name of the program or the team. The next list of the same name takes this one's place."}
-	partial = importer.Setting{Name: Partial, Label: "Is this a part of the list?", Hint: "Write yes if it does not name everything: what it leaves out is then kept."}
+	partial = importer.Setting{Name: Partial, Label: "Does the file name everything that the list holds?", Hint: "What a whole list no longer names is taken to be gone. What a part leaves out is kept.", YesNo: true}
 )
 
 // Sources are the lists that can be read, in the order in which a file is tried.
@@ -92,6 +92,7 @@ func table(name, title, becomes, doc string, v *sheet.Vocabulary, sure []string,
 			if x.after != nil {
 				x.after()
 			}
+			x.careful()
 			return r, nil
 		},
 	}
@@ -114,6 +115,15 @@ func (r *reading) list(keeper string, whole bool) {
 	}
 	if yes, err := sheet.Yes(r.in.Settings[Partial]); err == nil && yes {
 		r.List.Whole = false
+	}
+}
+
+// careful takes nothing back where something could not be read: what could not be
+// may be just what seems to be missing.
+func (r *reading) careful() {
+	if r.Failed > 0 && r.List.Whole {
+		r.List.Whole = false
+		r.Note("As not all of it could be read, nothing is taken back that it does not name. Correct what is told above and import it again.")
 	}
 }
 

@@ -193,6 +193,12 @@ func TestOtherTables(t *testing.T) {
 	if len(people.Items) != 2 || people.Failed != 2 || people.Items[1].(inventory.Person).Active || people.Items[0].Key() != "jo@x.example" {
 		t.Errorf("%+v %v", people.Items, people.Problems)
 	}
+	if people.List.Whole || len(people.Notes) == 0 {
+		t.Error("a list of which not all could be read takes back what seems to be missing: Kit is in it")
+	}
+	if whole := read(t, "people.csv", "User principal name,Display name,Account enabled\nJo@x.example,Jo Quist,True\n", nil); !whole.List.Whole {
+		t.Error("a list that could be read takes nothing back")
+	}
 	seats := read(t, "signins.csv", "Application,User,Last sign-in,Sign-in method,Off-site\nsys-finance,JO@x.example,2026-11-01,OIDC,yes\nsys-finance,,2026-11-01,,\n", nil)
 	if len(seats.Items) != 1 || seats.Failed != 1 {
 		t.Errorf("%+v %v", seats.Items, seats.Problems)
