@@ -187,6 +187,10 @@ func fieldName(s string) string {
 		return "last-seen"
 	case "OSVersion":
 		return "version"
+	case "OS":
+		return "operating-system"
+	case "Serial":
+		return "serial-number"
 	case "CarbonRef":
 		return "source-of-carbon-figures"
 	}

@@ -114,7 +114,7 @@ func choosePage(s *register.Snapshot) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = download(ui.Words(name), register.Href(s, home+"/csv?kind="+name)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = download(listName(name), register.Href(s, home+"/csv?kind="+name)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -1,6 +1,8 @@
 package exporter
 
 import (
+	"strings"
+
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -20,4 +22,12 @@ func formatsList(s *register.Snapshot, public bool) ui.SummaryListOptions {
 		}
 	}
 	return o
+}
+
+// listName is the name of a list as a title.
+func listName(name string) string {
+	if name == "" {
+		return name
+	}
+	return strings.ToUpper(name[:1]) + ui.Words(name[1:])
 }
