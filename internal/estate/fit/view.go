@@ -24,7 +24,10 @@ func healthHref(id string) string { return portfolioPath + "/health/" + url.Path
 // filter chooses systems; its empty fields choose all.
 type filter struct{ Capability, Organisation, Verdict, Sort string }
 
-const perPage = 100
+const (
+	perPage = 100
+	few     = 20 // rows of a list before one asks for more
+)
 
 func readFilter(q url.Values) filter {
 	return filter{q.Get("capability"), q.Get("organisation"), q.Get("verdict"), q.Get("sort")}

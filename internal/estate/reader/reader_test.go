@@ -112,7 +112,7 @@ func TestReaders(t *testing.T) {
 		"cio":       {"What does it cost a year?", "At least £", "contracts have no cost|nobody has said what it costs", "What do others ask?", "requests"},
 		"security":  {"Where is sensitive data?", "Where is sign-in too weak?", "No list of exploited vulnerabilities was matched", "No list of devices was imported yet", "Where do we try what is new? 2 requests"},
 		"owner":     {"What do we offer? 36 services", "27 of them for residents", "services rest on it"},
-		"member":    {"What do we spend on technology?", "At least about £3.3 million a year", "We cannot say yet", "24 of 27 services", "wishes wait for an answer"},
+		"member":    {"What do we spend on technology?", "At least about £3.3 million a year", "We cannot say yet", "24 of 27 services", "requests wait for an answer"},
 	} {
 		status, body := get(t, s.URL+"/staff/estate/for/"+who)
 		if status != 200 {

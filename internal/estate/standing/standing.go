@@ -16,7 +16,7 @@ import (
 const base = "/staff/estate/standards"
 
 // perPage is how many findings a page shows.
-const perPage = 50
+const perPage = 25
 
 // Library is how a snapshot would stand against the whole library today.
 func Library(ctx context.Context, s *register.Snapshot) (*standard.Outcome, error) {
