@@ -34,7 +34,7 @@ import (
 // program does, and what comes of it. The whole house runs in process behind
 // real HTTP, with a clock that the story moves and workers that it settles.
 //
-// $REAL and $LISTS hold files of others to import, $TOWN the lists of the demo.
+// $REAL, $LISTS and $IMPORTERS hold files to import, $TOWN the lists of the demo.
 //
 //	house DIR            open the house on the definitions in DIR (defs: those of
 //	                     examples/first, where the story has no file of that
@@ -91,7 +91,7 @@ func TestStories(t *testing.T) {
 
 func copyDemo(dir string, e *testscript.Env) error {
 	e.Setenv("DEMO", dir)
-	for name, at := range map[string]string{"REAL": "../estate/importer/testdata/real", "LISTS": "../estate/importer/lists/testdata/real", "TOWN": "../../demo/data/estate"} {
+	for name, at := range map[string]string{"REAL": "../estate/importer/testdata/real", "LISTS": "../estate/importer/lists/testdata/real", "IMPORTERS": "../estate/importer", "TOWN": "../../demo/data/estate"} {
 		abs, err := filepath.Abs(at)
 		if err != nil {
 			return err
