@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/capability"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/organisation"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/supplier"
@@ -38,6 +39,19 @@ type Model struct {
 	has         map[string][]Capability
 	Providers   map[string][]System // our systems in use, by capability
 	Platforms   map[string]string   // id of the system chosen for a generic capability
+
+	bills Kept[string, Bills]
+}
+
+// Bills are what files of the set say that components are made of.
+type Bills struct {
+	Parts  []inventory.Software
+	Unread map[string]string // why a file could not be read, by its name
+}
+
+// Bills are the bills of materials of the set, read once.
+func (m *Model) Bills(read func(*def.Set) Bills) Bills {
+	return m.bills.Get("", func() Bills { return read(m.Set) })
 }
 
 // Compile makes a set ready.

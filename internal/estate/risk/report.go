@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/importer/lists"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
@@ -65,7 +66,8 @@ type Report struct {
 	called    map[[2]string]*Name
 	Joined    int // of the names of products that are installed
 	Names     int
-	KEV, EOL  bool // the lists were imported
+	KEV, EOL  bool              // the lists were imported
+	Unread    map[string]string // why a bill of materials could not be read, by the name of its file
 	cat       *catalogue
 	component map[string][]*Installed // by id; the first is the component's own product
 	asset     map[string][]*Installed
@@ -102,9 +104,13 @@ func build(s *register.Snapshot, onAssets bool) *Report {
 	for _, c := range s.Components {
 		components[c.ID] = c
 	}
-	for _, x := range s.Inventory.Software {
-		if c, ok := components[x.On]; ok {
-			b.add(Place{"Component", c.ID, c.Name}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", append([]string{c.Spec.System}, c.Spec.UsedBy...))
+	bills := s.Bills(readBills)
+	r.Unread = bills.Unread
+	for _, parts := range [][]inventory.Software{bills.Parts, s.Inventory.Software} {
+		for _, x := range parts {
+			if c, ok := components[x.On]; ok {
+				b.add(Place{"Component", c.ID, c.Name}, x.Vendor, x.Name, x.Version, "", lists.CPE(x.CPE), "", append([]string{c.Spec.System}, c.Spec.UsedBy...))
+			}
 		}
 	}
 	if onAssets {

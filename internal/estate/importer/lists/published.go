@@ -257,3 +257,17 @@ func (r *reading) part(on string, c cdx.Component) {
 	r.Taken++
 	r.add(s)
 }
+
+// Bill reads a bill of materials in CycloneDX: what a component is made of.
+func Bill(ctx context.Context, name string, content []byte, component string) (parts []inventory.Software, err error) {
+	r, err := readBOM(ctx, importer.Input{Name: name, Reader: bytes.NewReader(content), Settings: map[string]string{Component: component}})
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range r.Items {
+		if p, ok := x.(inventory.Software); ok {
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
+}
