@@ -41,6 +41,7 @@ type Source struct {
 type Setting struct {
 	Name, Label, Hint string
 	Required          bool
+	YesNo             bool // the answer is "yes", or nothing for no
 }
 
 // Input is what is to be read: a file or, where the source takes one, a folder.
