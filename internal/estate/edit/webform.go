@@ -197,8 +197,17 @@ func (m *formMaker) offer(in *input, p def.Property) {
 	}
 }
 
+// labels are the fields whose names are not words that everybody knows.
+var labels = map[string]string{
+	"auth": "Signing in", "authn": "Strength of signing in", "identity": "Proof of identity", "api": "Connections for other systems (API)",
+	"rtoHours": "Hours until it must be back", "clients": "Used with", "audience": "Used by", "dataExport": "Data can be taken out as",
+}
+
 // label is a field's name in words: "noticeDays" is "Notice days".
 func label(name string) string {
+	if plain := labels[name]; plain != "" {
+		return plain
+	}
 	var b strings.Builder
 	for i, r := range name {
 		switch {

@@ -179,7 +179,7 @@ func TestDefinitions(t *testing.T) {
 		t.Fatalf("%d %s", status, page)
 	}
 	status, page, _ = b.send(t, "jo", "GET", at, "", nil)
-	for _, want := range []string{"read as: List of systems", ">rows in the file<", ">could not be used<", "They hold 4 definitions", "there is no name, so no system was made",
+	for _, want := range []string{"read as: List of systems", ">rows in the file<", ">could not be used<", "They hold 4 definitions", "There is no name, so no system was made",
 		`column "Colour" was not understood`, "here on-premise; the file says saas", "Take what the file says", "Libraries", "Nothing has been changed yet"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%d: %q is not on the page", status, want)
