@@ -135,13 +135,13 @@ func (k *Keeper) list(tx *store.Tx, at time.Time) (all []*Request, err error) {
 // rewind puts a request where its last step left it.
 func (r *Request) rewind(zone *time.Location) {
 	last := r.Steps[len(r.Steps)-1]
-	if last.To == r.Gate() && last.State == r.State {
-		return
+	if d := r.Spec.Decided; d != nil && d.On.After(def.DateOf(last.At.In(zone))) {
+		r.Spec.Decided = nil // that came later
 	}
-	r.State, r.Spec.Decided, r.Entered = last.State, nil, time.Time{}
+	entered := time.Time{}
 	for _, s := range r.Steps {
-		if r.Entered.IsZero() || s.From != s.To {
-			r.Entered = s.At
+		if entered.IsZero() || s.From != s.To {
+			entered = s.At
 		}
 		if s.Verb == "decided" {
 			by := s.Board
@@ -151,7 +151,11 @@ func (r *Request) rewind(zone *time.Location) {
 			r.Spec.Decided = &Decided{Outcome: s.Outcome, By: by, On: def.DateOf(s.At.In(zone)), Reason: s.Reason}
 		}
 	}
-	r.Spec.Gate = &Gate{At: last.To, Entered: def.DateOf(r.Entered.In(zone))}
+	if r.State = last.State; last.To == r.Gate() {
+		return
+	}
+	r.Entered = entered
+	r.Spec.Gate = &Gate{At: last.To, Entered: def.DateOf(entered.In(zone))}
 }
 
 type sealedStep struct {

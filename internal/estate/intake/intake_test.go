@@ -408,6 +408,16 @@ func TestFullWay(t *testing.T) {
 			t.Errorf("decided while an answer is awaited: %d", status)
 		}
 		h.post("asker", to+"/answer", url.Values{"reason": {"None: our own."}})
+		// It is open in discovery again, as it was before anybody asked; then nothing was decided.
+		then, err := h.keeper.All(t.Context(), h.set, h.now.Add(-3*24*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range then {
+			if x.ID == id && (x.Spec.Decided != nil || x.State != gate.Open || len(x.Steps) != 1) {
+				t.Errorf("the day before it was decided: %+v, %s, %d steps", x.Spec.Decided, x.State, len(x.Steps))
+			}
+		}
 		for _, gate := range []string{"discovery", "design", "standards"} {
 			h.now = h.now.Add(24 * time.Hour)
 			if status, body := decide("architect", url.Values{"request": {id}, "outcome": {"approved"}, "reason": {"Good at " + gate}, "minutes": {"20"}}); status != 303 {
