@@ -65,6 +65,7 @@ func TestFirstMap(t *testing.T) {
 			guest.sees("/staff/estate/owners", "Jane Smith", "3 without an owner")
 		}
 	}
+	guest.opens("first-map.md", "readers/architect.md", "readers/cio.md", "readers/security-officer.md", "readers/service-owner.md", "readers/elected-member.md", "asks.md", "../README.md")
 	prints(t, printed.String(), said(text)...)
 	prints(t, printed.String(), "Would be written", "changed System/sys-cemetery-records", "you: Hold the estate to SPD-04", "1 not met, 2 not known, 0 waived, 2 met", "ended with 1", "spec.owner: person-jane-smith -> jane.smith")
 }
@@ -128,6 +129,15 @@ type reader struct {
 
 func (r *reader) do(method, path string) string {
 	r.t.Helper()
+	status, body := r.ask(method, path)
+	if status != http.StatusOK {
+		r.t.Fatalf("%s %s answers %d", method, path, status)
+	}
+	return body
+}
+
+func (r *reader) ask(method, path string) (status int, body string) {
+	r.t.Helper()
 	q, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.addr+path, nil)
 	if err != nil {
 		r.t.Fatal(err)
@@ -138,11 +148,11 @@ func (r *reader) do(method, path string) string {
 		r.t.Fatal(err)
 	}
 	defer a.Body.Close()
-	body := new(strings.Builder)
-	if _, err := io.Copy(body, a.Body); err != nil || a.StatusCode != http.StatusOK {
-		r.t.Fatalf("%s %s answers %d: %v", method, path, a.StatusCode, err)
+	text := new(strings.Builder)
+	if _, err := io.Copy(text, a.Body); err != nil {
+		r.t.Fatal(err)
 	}
-	return body.String()
+	return a.StatusCode, text.String()
 }
 
 // signIn opens the link that an invitation printed.
@@ -164,6 +174,29 @@ func (r *reader) signIn(printed string) {
 func (r *reader) choose(code string) {
 	r.t.Helper()
 	r.do(http.MethodPost, "/staff/estate/standards/library/"+code+"/choose")
+}
+
+// page is the address of a page in a document, as `/staff/estate`.
+var page = regexp.MustCompile("`(/(?:staff|services)[^`]*)`")
+
+// opens opens every page that documents name; some are for other roles.
+func (r *reader) opens(names ...string) {
+	r.t.Helper()
+	seen := map[string]bool{}
+	for _, name := range names {
+		text, _ := document(r.t, name)
+		for _, m := range page.FindAllStringSubmatch(text, -1) {
+			if path := strings.ReplaceAll(m[1], "retire=ID", "retire=sys-e-forms"); !seen[path] && !strings.ContainsAny(path, "{…") {
+				seen[path] = true
+				if status, _ := r.ask(http.MethodGet, path); status != http.StatusOK && status != http.StatusForbidden {
+					r.t.Errorf("%s, which docs/%s names, answers %d", path, name, status)
+				}
+			}
+		}
+	}
+	if len(seen) < 40 {
+		r.t.Errorf("the documents name only %d pages", len(seen))
+	}
 }
 
 var tags = regexp.MustCompile(`<[^>]*>|\s+`)
