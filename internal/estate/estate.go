@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -63,6 +64,9 @@ type Estate struct {
 	k    *kernel.Kernel
 	asks Asks
 
+	making sync.Mutex  // held while the snapshot of now is made
+	stale  atomic.Bool // somebody was given one that lacks the last observations
+
 	mu    sync.Mutex
 	now   kept
 	past  map[def.Date]kept
@@ -104,7 +108,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Estate, error) {
 
 // At is the estate at the end of a day; the zero date, and today, stand for now.
 // It is made anew when something it is made of has changed. Where making it takes
-// long, it may be up to twenty times as old as that.
+// long, what was observed may be more than twenty times as old as that.
 func (e *Estate) At(ctx context.Context, on def.Date) (*register.Snapshot, error) {
 	now := e.k.Now().In(e.k.Zone)
 	if on.IsZero() || on == def.DateOf(now) {
@@ -132,9 +136,54 @@ func (e *Estate) At(ctx context.Context, on def.Date) (*register.Snapshot, error
 	return s, nil
 }
 
+// current is the estate now. What people change (definitions, inventory, requests,
+// the day) is in it always, and whoever asks waits for it. Of what was observed
+// since, a large estate is made anew beside the requests, which get the last one.
 func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot, error) {
+	k, right, err := e.last(ctx, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case right && k.commits == e.k.DB.Stats().Commits:
+		return k.snapshot, nil
+	case right && k.took > slow:
+		if now.Sub(k.made) >= 20*k.took {
+			e.stale.Store(true)
+		}
+		return k.snapshot, nil
+	}
+	return e.make(ctx, false)
+}
+
+// slow is what making a snapshot may take for everybody to wait for it.
+const slow = 200 * time.Millisecond
+
+// last is the last snapshot, and whether it has all that people changed.
+func (e *Estate) last(ctx context.Context, now time.Time) (k kept, right bool, err error) {
+	inv, err := e.Inventory.Now(ctx)
+	if err != nil {
+		return k, false, err
+	}
+	requests, err := e.Requests.Version(ctx)
+	if err != nil {
+		return k, false, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	k = e.now
+	return k, k.snapshot != nil && k.model == e.model && k.version == inv.Version && k.requests == requests && k.snapshot.Today == def.DateOf(now), nil
+}
+
+// make makes the snapshot of now, one at a time: whoever waited takes what another
+// made meanwhile, unless it is wanted anew.
+func (e *Estate) make(ctx context.Context, anew bool) (*register.Snapshot, error) {
+	e.making.Lock()
+	defer e.making.Unlock()
+	now := e.k.Now().In(e.k.Zone)
+	commits := e.k.DB.Stats().Commits // before anything is read: what comes later is not in it
+	if k, right, err := e.last(ctx, now); err != nil || right && !anew && (k.commits == commits || k.took > slow) {
+		return k.snapshot, err
+	}
 	inv, err := e.Inventory.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -143,18 +192,27 @@ func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot
 	if err != nil {
 		return nil, err
 	}
-	k, commits := e.now, e.k.DB.Stats().Commits
-	same := k.snapshot != nil && k.model == e.model && k.version == inv.Version && k.requests == requests && k.snapshot.Today == def.DateOf(now)
-	if same && (k.commits == commits || now.Sub(k.made) < 20*k.took && k.took > 20*time.Millisecond) {
-		return k.snapshot, nil
-	}
-	s, err := e.snapshot(ctx, e.model, inv, now, true)
+	e.mu.Lock()
+	m := e.model
+	e.mu.Unlock()
+	s, err := e.snapshot(ctx, m, inv, now, true)
 	if err != nil {
 		return nil, err
 	}
 	done := e.k.Now()
-	e.now = kept{snapshot: s, model: e.model, version: inv.Version, requests: requests, commits: commits, made: done, took: done.Sub(now)}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = kept{snapshot: s, model: m, version: inv.Version, requests: requests, commits: commits, made: done, took: done.Sub(now)}
 	return s, nil
+}
+
+// refresh makes anew what is only missing the last observations.
+func (e *Estate) refresh(ctx context.Context) (did int, err error) {
+	if !e.stale.Swap(false) {
+		return 0, nil
+	}
+	_, err = e.make(ctx, true)
+	return 1, err
 }
 
 // earlier is the estate as it was when the day ended.

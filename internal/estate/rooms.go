@@ -48,6 +48,7 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 		return err
 	}
 	k.Worker("estate/requests", e.Requests.Step)
+	k.Worker("estate/snapshot", e.refresh)
 	now := func() time.Time { return k.Now().In(k.Zone) }
 	if e.Measures, err = performance.Open(ctx, k.DB, now, e.At, map[string]performance.Count{
 		"carbon-kg": func(s *register.Snapshot) (float64, bool) { c := Carbon(s); return c.Kg, c.Covered > 0 },
