@@ -312,6 +312,9 @@ func (k *Keeper) Decide(tx *store.Tx, d Decision) error {
 	if !r.Waits() || d.Expected != "" && d.Expected != r.Gate() {
 		return reeve.E(reeve.Conflict, "gate.Decide", "somebody has decided this meanwhile: look at it again")
 	}
+	if r.State == Asked && len(r.Steps) > 0 { // one that is only declared so has nobody who could answer
+		return reeve.E(reeve.Conflict, "gate.Decide", "whoever asked was told that more is needed, and has not answered yet")
+	}
 	return k.decide(tx, r, Step{Actor: d.By, Board: d.Board, Outcome: d.Outcome, Reason: d.Reason, Minutes: d.Minutes}, false)
 }
 

@@ -407,6 +407,9 @@ func TestFullWay(t *testing.T) {
 		if status, _ := decide("architect", url.Values{"request": {id}, "outcome": {"approved"}, "reason": {"x"}}); status != 400 {
 			t.Errorf("decided while an answer is awaited: %d", status)
 		}
+		if status, _, _ := h.ask("architect", "POST", to+"/decide", url.Values{"outcome": {"approved"}, "reason": {"x"}, "gate": {"discovery"}}); status != 400 {
+			t.Errorf("decided on its own page while an answer is awaited: %d", status)
+		}
 		h.post("asker", to+"/answer", url.Values{"reason": {"None: our own."}})
 		// It is open in discovery again, as it was before anybody asked; then nothing was decided.
 		then, err := h.keeper.All(t.Context(), h.set, h.now.Add(-3*24*time.Hour))
