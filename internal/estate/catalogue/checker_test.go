@@ -180,6 +180,7 @@ func TestCheckerStaysOutside(t *testing.T) {
 	for address, want := range map[string]bool{
 		"93.184.216.34:443": true, "[2606:2800:220:1::1]:80": true, "93.184.216.34:22": false, "10.0.0.1:80": false, "192.168.1.1:443": false, "172.16.0.1:80": false, "127.0.0.1:80": false, "[::1]:80": false,
 		"[::ffff:10.0.0.1]:80": false, "100.64.0.1:80": false, "169.254.169.254:80": false, "[fe80::1]:80": false, "[fd00::1]:80": false, "0.0.0.0:80": false, "224.0.0.1:80": false, "[64:ff9b::a00:1]:80": false, "[2002:a00:1::]:80": false, "255.255.255.255:80": false,
+		"[64:ff9b::a00:1%eth0]:80": false, "[fec0::1]:80": false, "[::10.0.0.1]:80": false, "[2001:0:a00:1::1]:80": false, "192.88.99.1:80": false, "[2001:4860:4860::8888]:443": true,
 	} {
 		if got := PublicOnly(netip.MustParseAddrPort(address)) == nil; got != want {
 			t.Errorf("%s: %v", address, got)
