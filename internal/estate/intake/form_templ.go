@@ -155,7 +155,7 @@ func formPage(v asking) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, q := range questions {
-			templ_7745c5c3_Err = ui.Radios(ui.RadiosOptions{Name: q.name, Value: v.Values.Get(q.name), Classes: "govuk-radios--small app-radios--row", Fieldset: &ui.FieldsetOptions{Legend: ui.Part{Text: q.text, Classes: "govuk-fieldset__legend--s"}}, Hint: ui.Text(q.hint), ErrorMessage: v.Errors.For(q.name), Items: []ui.ChoiceItem{{Value: "yes", Text: "Yes"}, {Value: "no", Text: "No"}, {Value: "unknown", Text: "I do not know"}}}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Radios(ui.RadiosOptions{Name: q.name, Value: v.Values.Get(q.name), Classes: "govuk-radios--small app-radios--row", Fieldset: &ui.FieldsetOptions{Legend: ui.Part{Text: q.text, Classes: "govuk-fieldset__legend--s"}}, Hint: ui.Text(q.hint), ErrorMessage: v.Errors.For(q.name), Items: []ui.ChoiceItem{{Value: "yes", Text: "Yes"}, {Value: "no", Text: "No"}, {Value: "unknown", Text: "Not sure"}}}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
