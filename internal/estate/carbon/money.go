@@ -182,13 +182,14 @@ func Trend(s *register.Snapshot, years int) []Year {
 	return append(out, Year{Year: s.Today.Year, Total: Of(s).Total, Now: true})
 }
 
-// Fill writes the facts about carbon of systems.
+// Fill writes the facts about carbon of systems. What a user of one emitted a year
+// ago is not worked out: today's inventory does not tell who used what then, so
+// that is known where somebody has evidence of it.
 func Fill(s *register.Snapshot) {
 	now := Of(s)
 	if !now.Factors {
 		return
 	}
-	before := OfOn(s, s.Today.Add(-1, 0, 0))
 	t := s.Tables.Of("System")
 	for i, id := range t.IDs {
 		x, ok := now.System(id)
@@ -198,9 +199,6 @@ func Fill(s *register.Snapshot) {
 		t.Set(i, "carbonCoverage", x.Coverage())
 		if a := x.PerUser(); a.Known {
 			t.Set(i, "kgCo2ePerUser", a.Kg)
-			if was, ok := before.System(id); ok && was.PerUser().Known {
-				t.Set(i, "kgCo2ePerUserLastYear", was.PerUser().Kg)
-			}
 		}
 	}
 }

@@ -35,7 +35,7 @@ var facts = map[string][]Fact{
 		{"extractRowRatio", Number, "what part of its rows the last full extract held", "state it as evidence: import a list with the fact extractRowRatio"},
 		{"carbonCoverage", Number, "of what part of it the carbon is known", "import its assets, and declare the factors for them"},
 		{"kgCo2ePerUser", Number, "kg CO2e a user and year", "declare spec.users, its assets and the factors for them"},
-		{"kgCo2ePerUserLastYear", Number, "kg CO2e a user in the year before", "keep its assets and users up to date for more than a year"},
+		{"kgCo2ePerUserLastYear", Number, "kg CO2e a user in the year before", "import last year's figure as evidence"},
 		{"customBuilt", YesNo, "whether it was built for the body", "state it as evidence: import a list with the fact customBuilt"},
 		{"publicRepository", YesNo, "whether its source is published", "state it as evidence: import a list with the fact publicRepository"},
 	},

@@ -128,7 +128,7 @@ func (r Report) Text() string {
 		}
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "%d standards: %d not met, %d not known, %d waived, %d met.\n", len(r.Standards), r.Fail, r.Unknown, r.Waived, r.Pass)
+	fmt.Fprintf(&b, "Standards: %d. Findings: %d not met, %d not known, %d waived, %d met.\n", len(r.Standards), r.Fail, r.Unknown, r.Waived, r.Pass)
 	return b.String()
 }
 
