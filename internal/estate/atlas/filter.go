@@ -67,9 +67,6 @@ func (q Query) at(p Place) Query {
 	return q
 }
 
-// asks reports whether anything is asked of systems or flows.
-func (q Query) asks() bool { return q.ofSystems() || q.State != "" || q.Record != "" }
-
 func (q Query) ofSystems() bool {
 	return q.Text+q.Organisation+q.Capability+q.Supplier+q.Hosting+q.Phase+q.Class+q.Standard+q.Result != ""
 }

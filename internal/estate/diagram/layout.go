@@ -24,7 +24,6 @@ type chart struct {
 	cols   [][]*spot
 	width  []float64 // of each column
 	left   []float64 // of each column
-	lines  []Line    // as drawn
 	routes []route
 	w, h   float64
 }

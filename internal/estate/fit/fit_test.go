@@ -39,9 +39,7 @@ Service | svc-a | Ask for it | {audience: public, systems: [sys-good, sys-bad], 
 func small() estatetest.Small {
 	date := func(s string) def.Date { d, _ := def.ParseDate(s); return d }
 	inv := &inventory.Inventory{Imports: map[string]time.Time{"seat": estatetest.Today, "point": estatetest.Today}}
-	for _, s := range []inventory.Seat{{Person: "p1", System: "sys-bad"}, {Person: "p2", System: "sys-bad", LastUsed: date("2026-01-01")}, {Person: "p1", System: "sys-good", LastUsed: date("2026-11-01")}, {Person: "p2", System: "sys-good", LastUsed: date("2026-11-02")}} {
-		inv.Seats = append(inv.Seats, s)
-	}
+	inv.Seats = append(inv.Seats, []inventory.Seat{{Person: "p1", System: "sys-bad"}, {Person: "p2", System: "sys-bad", LastUsed: date("2026-01-01")}, {Person: "p1", System: "sys-good", LastUsed: date("2026-11-01")}, {Person: "p2", System: "sys-good", LastUsed: date("2026-11-02")}}...)
 	inv.Points = []inventory.Point{
 		{Series: "transactions/sys-good", On: date("2025-10-31"), Value: 900}, // older than a year
 		{Series: "transactions/sys-good", On: date("2026-09-30"), Value: 1500}, {Series: "transactions/sys-good", On: date("2026-10-31"), Value: 500},

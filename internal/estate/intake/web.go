@@ -390,9 +390,7 @@ func (d *Desk) boardPage(w http.ResponseWriter, r *http.Request, errs ui.Errors,
 	if about == "" {
 		v.About = r.URL.Query().Get("request")
 	}
-	for _, m := range gate.Minutes(b.ID, all) {
-		v.Past = append(v.Past, m)
-	}
+	v.Past = append(v.Past, gate.Minutes(b.ID, all)...)
 	p := web.Page{Title: cmp.Or(b.Name, b.ID), Crumbs: []ui.Link{register.Crumb, boardsCrumb}, Error: len(errs) > 0}
 	if p.Error {
 		p.Status = http.StatusBadRequest

@@ -133,11 +133,3 @@ func shares(row *Row) bool {
 	}
 	return false
 }
-
-func sources(ids []string) string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = words.Source(id)
-	}
-	return strings.Join(out, "; ")
-}

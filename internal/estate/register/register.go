@@ -123,8 +123,6 @@ type Snapshot struct {
 	flowsOf      map[string][]int
 	componentsOf map[string][]int
 	assetsOf     map[string][]int
-	person       map[string]int
-	asset        map[string]int
 }
 
 // Entity is something of a kind that a room keeps in the database, as rules see
