@@ -82,7 +82,7 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 			return ImportReport{}, err
 		}
 	}
-	p, err := importer.Prepare(ctx, src, in, os.DirFS(o.Into), registry(), choose(o.Take))
+	p, err := importer.Prepare(ctx, src, in, os.DirFS(o.Into), registry(), importer.These(o.Take...))
 	if err != nil {
 		return ImportReport{}, err
 	}
@@ -173,33 +173,13 @@ func (l ImportedList) Text() string {
 	for _, p := range l.Problems {
 		fmt.Fprintln(&b, p)
 	}
-	fmt.Fprintf(&b, "%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", units(l.Unit), l.Rows, l.Taken, l.Repeated, l.Failed, l.Skipped)
+	fmt.Fprintf(&b, "%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", importer.Units(l.Unit), l.Rows, l.Taken, l.Repeated, l.Failed, l.Skipped)
 	verb := "Imported"
 	if l.Preview {
 		verb = "Would be imported"
 	}
 	fmt.Fprintf(&b, "%s: %d items, of which %d are new, %d change, %d are the same; %d go.\n", verb, l.Items, l.Added, l.Changed, l.Same, l.Gone)
 	return b.String()
-}
-
-// units is what the counts of a report count, at the beginning of a sentence.
-func units(word string) string {
-	if word == "" {
-		word = "row"
-	}
-	if stem, ok := strings.CutSuffix(word, "y"); ok {
-		word = stem + "ie"
-	}
-	return strings.ToUpper(word[:1]) + word[1:] + "s"
-}
-
-// choose takes from the file what is named, like "System/sys-rents spec.users".
-func choose(fields []string) importer.Choose {
-	take := map[string]bool{}
-	for _, f := range fields {
-		take[strings.TrimSpace(f)] = true
-	}
-	return func(field string) bool { return take["all"] || take[field] }
 }
 
 // writeFiles puts all files in place, each whole.
@@ -261,7 +241,7 @@ func (r ImportReport) Text() string {
 			fmt.Fprintf(&b, "  %s %s: here %s, in the file %s\n", f.What, f.Path, shown(f.Here), shown(f.There))
 		}
 	}
-	fmt.Fprintf(&b, "\n%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", units(r.prepared.Unit), r.Rows, r.Taken, r.Repeated, r.Failed, r.Skipped)
+	fmt.Fprintf(&b, "\n%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", importer.Units(r.prepared.Unit), r.Rows, r.Taken, r.Repeated, r.Failed, r.Skipped)
 	fmt.Fprintf(&b, "Definitions in it: %d, of which %d are new, %d change, %d are the same, %d wait for a decision, %d are one with another.\n",
 		r.Definitions, r.Added, r.Changed, r.Same, r.Conflicting, r.Doubled)
 	if r.Gone > 0 {

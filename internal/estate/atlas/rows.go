@@ -290,6 +290,12 @@ func (p page) systemCell(id string) ui.Cell {
 
 // placeLink leads to a place.
 func (p page) placeLink(kind, id string) ui.Link {
+	if org, ok := strings.CutPrefix(id, atSender+"/"); ok {
+		if _, ok := p.Organisations[org]; !ok {
+			return ui.Link{Text: p.systemName(id)}
+		}
+		kind, id = AtOrganisation, org // it sends from a system that we do not know of
+	}
 	at := p.present(Place{kind, id})
 	return ui.Link{Text: p.Name(at), Href: Query{At: at, On: p.View.On}.Href()}
 }
@@ -328,7 +334,7 @@ func (p page) flowFacts(f Flow) []ui.SummaryRow {
 	if f.Agreement == "" {
 		rows = append(rows, text("Agreement", ""))
 	} else {
-		rows = append(rows, row("Agreement", []ui.Link{{Text: p.definitionName("Agreement", f.Agreement), Href: "/staff/agreements/" + url.PathEscape(f.Agreement)}}))
+		rows = append(rows, row("Agreement", []ui.Link{{Text: p.definitionName("Agreement", f.Agreement), Href: "/staff/estate/history/Agreement/" + url.PathEscape(f.Agreement)}}))
 		rows = append(rows, text("In force", period(f.AgreementStarts, f.AgreementTo)))
 	}
 	rows = append(rows, text("Carried", map[string]string{"exchange": "By Reeve", "direct": "From system to system, not by Reeve", "manual": "By hand"}[or(f.Via, "exchange")]))

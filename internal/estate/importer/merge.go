@@ -87,6 +87,16 @@ func Nothing(string) bool { return false }
 // Everything takes what the list says.
 func Everything(string) bool { return true }
 
+// These takes from the file what is named, like "System/sys-rents spec.users", or
+// everything where that is "all".
+func These(fields ...string) Choose {
+	take := map[string]bool{}
+	for _, f := range fields {
+		take[strings.TrimSpace(f)] = true
+	}
+	return func(field string) bool { return take["all"] || take[field] }
+}
+
 // Merge finds what a reading means for a set of definitions; nil for none.
 func Merge(set *def.Set, reg *def.Registry, r *Reading, was Memory, take Choose) *Plan {
 	m := &merger{set: set, kinds: reg.Kinds(), was: was, take: take, refs: map[string][]refField{}, present: map[string]string{}, used: map[string]int{},

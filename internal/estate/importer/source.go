@@ -103,6 +103,15 @@ type Reading struct {
 	Items []inventory.Item
 }
 
+// Units is what counts count, to begin a sentence with: "Rows", "Entries".
+func Units(word string) string {
+	word = cmp.Or(word, "row")
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		word = stem + "ie"
+	}
+	return strings.ToUpper(word[:1]) + word[1:] + "s"
+}
+
 // Definition is a definition as a file proposes it. Ids are proposals: the merge
 // finds what is there already under another id.
 type Definition struct {

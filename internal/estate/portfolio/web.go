@@ -78,7 +78,7 @@ func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
 		}
 		return reeve.E(reeve.NotFound, "estate.system", "there is no system %q", r.PathValue("id"))
 	}
-	return d.render(w, r, rep, row.Name, systemPage(rep, row), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
+	return d.render(w, r, rep, row.Name, systemPage(rep, row, !rep.Past && d.May(r.Context(), "estate.edit")), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
 }
 
 func (d *Desk) capabilities(w http.ResponseWriter, r *http.Request) error {

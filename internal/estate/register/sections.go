@@ -15,6 +15,7 @@ type group struct {
 var groups = []group{
 	{"What we have", []section{
 		{"Overview", "/staff/estate"},
+		{"Where to begin", "/staff/estate/for"},
 		{"Map", "/staff/estate/map"},
 		{"Systems", "/staff/estate/systems"},
 		{"Capabilities", "/staff/estate/capabilities"},
@@ -33,11 +34,13 @@ var groups = []group{
 	{"Where it goes", []section{
 		{"Roadmap", "/staff/estate/roadmap"},
 		{"Objectives", "/staff/estate/objectives"},
+		{"Scenarios", "/staff/estate/scenarios"},
 		{"Requests", "/staff/requests"},
 		{"Boards", "/staff/boards"},
 		{"Changes", "/staff/estate/changes"},
 	}},
 	{"In and out", []section{
+		{"Change definitions", "/staff/estate/edit"},
 		{"Import", "/staff/estate/import"},
 		{"Export", "/staff/estate/export"},
 	}},

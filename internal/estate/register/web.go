@@ -11,6 +11,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -53,7 +54,7 @@ func (d *Desk) Render(w http.ResponseWriter, r *http.Request, s *Snapshot, p web
 			p.Crumbs[i].Href = Href(s, p.Crumbs[i].Href)
 		}
 	}
-	here, finds := d.mounted()
+	here, finds := d.mounted(r.Context())
 	return d.Mux.Render(w, r, p, frame(s, here, finds && r.URL.Path != "/staff/estate/search", r.URL, content))
 }
 
@@ -62,12 +63,22 @@ func (d *Desk) Has(path string) bool {
 	return slices.ContainsFunc(d.Mux.Routes(), func(r web.Route) bool { return r.Pattern == "GET "+path })
 }
 
-// mounted are the sections whose pages this program has, and whether it can find
-// things.
-func (d *Desk) mounted() (out []group, finds bool) {
-	has := map[string]bool{}
+// May reports whether whoever asks may do something.
+func (d *Desk) May(ctx context.Context, action string) bool {
+	return d.Mux.Decide(ctx, policy.Request{Action: action}) == nil
+}
+
+// mounted are the sections whose pages this program has for whoever asks, and
+// whether it can find things.
+func (d *Desk) mounted(ctx context.Context) (out []group, finds bool) {
+	has, may := map[string]bool{}, map[string]bool{}
 	for _, r := range d.Mux.Routes() {
-		has[r.Pattern] = true
+		ok, asked := may[r.Action]
+		if !asked {
+			ok = d.May(ctx, r.Action)
+			may[r.Action] = ok
+		}
+		has[r.Pattern] = ok
 	}
 	for _, g := range groups {
 		m := group{Text: g.Text}
