@@ -64,7 +64,7 @@ func TestPages(t *testing.T) {
 		path, _, query := strings.Cut(p, "?")
 		var is string // the pattern that says most of the path
 		for route, re := range routes {
-			if re.MatchString(path) && !query && (is == "" || strings.Count(route, "{") < strings.Count(is, "{")) {
+			if re.MatchString(path) && !query && !notPage.MatchString(path) && (is == "" || strings.Count(route, "{") < strings.Count(is, "{")) {
 				is = route
 			}
 		}
@@ -109,6 +109,9 @@ func (v *village) withoutScripts(staff, partner, resident *guest, optOut string)
 	}
 }
 
+// notPage are files, and parts of pages.
+var notPage = regexp.MustCompile(`\.(svg|ics|atom|md)$|/export/|/search/hits$|/requests/similar$`)
+
 // unread are the patterns of the pages that the program serves, still to be read.
 func unread(routes []web.Route) map[string]*regexp.Regexp {
 	out := map[string]*regexp.Regexp{}
@@ -117,9 +120,7 @@ func unread(routes []web.Route) map[string]*regexp.Regexp {
 		for _, other := range []string{"/v1/", "/x/", "/oauth2/", "/.well-known/", "/assets/", "/healthz", "/readyz", "/metrics", "/openapi.json"} {
 			ok = ok && !strings.HasPrefix(path, other)
 		}
-		for _, file := range []string{".svg", ".ics", ".atom", ".md", "/export/{format}", "/search/hits", "/requests/similar"} {
-			ok = ok && !strings.HasSuffix(path, file) // files, and parts of pages
-		}
+		ok = ok && !notPage.MatchString(path)
 		if ok {
 			out[r.Pattern] = regexp.MustCompile("^" + regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(strings.TrimSuffix(path, "{$}")), "[^/]+") + "$")
 		}
