@@ -3,6 +3,7 @@ package portfolio
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/a-h/templ"
@@ -78,7 +79,22 @@ func (d *Desk) system(w http.ResponseWriter, r *http.Request) error {
 		}
 		return reeve.E(reeve.NotFound, "estate.system", "there is no system %q", r.PathValue("id"))
 	}
-	return d.render(w, r, rep, row.Name, systemPage(rep, row, !rep.Past && d.May(r.Context(), "estate.edit")), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
+	return d.render(w, r, rep, row.Name, systemPage(rep, row, d.more(r, rep, row.ID)), estateCrumb, ui.Link{Text: "Systems", Href: "/staff/estate/systems"})
+}
+
+// more is what else whoever asks can do about a system.
+func (d *Desk) more(r *http.Request, rep *Report, id string) (out []ui.Link) {
+	id = url.PathEscape(id)
+	if d.Has("/staff/estate/edit/{kind}/{id}") && !rep.Past && d.May(r.Context(), "estate.edit") {
+		out = append(out, ui.Link{Text: "Change what is declared", Href: "/staff/estate/edit/System/" + id})
+	}
+	if d.Has("/staff/estate/history/{kind}/{id}") {
+		out = append(out, ui.Link{Text: "Who changed it, and when", Href: "/staff/estate/history/System/" + id})
+	}
+	if d.Has("/staff/estate/scenarios/try") {
+		out = append(out, ui.Link{Text: "What would change without it", Href: "/staff/estate/scenarios/try?retire=" + id})
+	}
+	return out
 }
 
 func (d *Desk) capabilities(w http.ResponseWriter, r *http.Request) error {
