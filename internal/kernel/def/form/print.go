@@ -357,8 +357,8 @@ func odd(s string) bool {
 
 // bare reports whether doc, which holds s as it is, is read as holding the text s.
 func bare(doc, s string, block bool) bool {
-	if strings.ContainsAny(s, "\"\\") || !printable(s) || strings.HasPrefix(s, "<") {
-		return false
+	if strings.ContainsAny(s, "\"\\") || !printable(s) || strings.ContainsAny(s[:1], "<{}[],") {
+		return false // some readers take it as it is, others for the mark of a list or group
 	}
 	n := read(doc)
 	if n == nil || n.Kind != yamldoc.Map || len(n.Keys) != 1 || n.Keys[0].Name != "k" {
