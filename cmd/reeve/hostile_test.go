@@ -450,13 +450,16 @@ func TestWhoMaySend(t *testing.T) {
 	})
 }
 
-// raw writes bytes to the program and reads the whole answer.
+// raw writes bytes to the program, hangs up on its own side unless the request
+// asks that the answer ends the connection, and reads the whole answer.
 func (b *besieged) raw(request string) string {
 	b.Helper()
 	conn := b.dial()
 	defer conn.Close()
 	_, _ = io.WriteString(conn, request) // the program may answer and hang up before it was all written
-	_ = conn.(*net.TCPConn).CloseWrite()
+	if !strings.Contains(request, "\r\nConnection: close\r\n") {
+		_ = conn.(*net.TCPConn).CloseWrite()
+	}
 	all, _ := io.ReadAll(conn)
 	return string(all)
 }
@@ -488,7 +491,7 @@ func TestBrokenConnections(t *testing.T) {
 		"a header with NUL":           {b.head("X-Nul: a\x00b\r\n\r\n"), "HTTP/1.1 400"},
 		"no host":                     {"POST /v1/records/rec-any.v1 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"},
 		"not HTTP":                    {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", "HTTP/1.1 400"},
-		"another method":              {strings.Replace(b.head("\r\n"), "POST", "BREW", 1), "HTTP/1.1 405"},
+		"another method":              {strings.Replace(b.head("Connection: close\r\n\r\n"), "POST", "BREW", 1), "HTTP/1.1 405"},
 		"a path that climbs":          {strings.Replace(b.head("\r\n"), "/v1/records/rec-any.v1", "/v1/records/../../../etc/passwd", 1), "HTTP/1.1 4"},
 		"an unknown expectation":      {b.head("Expect: 200-ok\r\nContent-Length: 3\r\n\r\n{}\n"), "HTTP/1.1 417"},
 	} {

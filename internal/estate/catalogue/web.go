@@ -16,7 +16,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -269,10 +268,6 @@ func (l *limiter) allow(now time.Time, address, service string) bool {
 
 var staffCrumb = ui.Link{Text: "Services", Href: "/staff/services"}
 
-func (d *Desk) may(r *http.Request, action string) bool {
-	return d.Mux.Decide(r.Context(), policy.Request{Action: action}) == nil
-}
-
 func (d *Desk) staff(w http.ResponseWriter, r *http.Request) error {
 	s, err := d.Snapshot(r)
 	if err != nil {
@@ -314,7 +309,7 @@ func (d *Desk) staffPage(w http.ResponseWriter, r *http.Request, errs ui.Errors)
 	if x.ID != r.PathValue("id") {
 		return web.Redirect(w, r, "/staff/services/"+url.PathEscape(x.ID))
 	}
-	v := staffOneView{S: s, X: x, Errors: errs, Said: r.PostFormValue("text"), Useful: r.PostFormValue("useful"), CanSettle: d.may(r, actSettle) && !s.Past, Stops: stops(s, x)}
+	v := staffOneView{S: s, X: x, Errors: errs, Said: r.PostFormValue("text"), Useful: r.PostFormValue("useful"), CanSettle: d.May(r.Context(), actSettle) && !s.Past, Stops: stops(s, x)}
 	for _, a := range Addresses(x) {
 		v.Links = append(v.Links, d.Link(a))
 	}
@@ -392,7 +387,7 @@ func (d *Desk) linkList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := linksView{S: s, CanCheck: d.may(r, actCheck) && d.o.Checker != nil && !s.Past, Show: r.URL.Query().Get("show")}
+	v := linksView{S: s, CanCheck: d.May(r.Context(), actCheck) && d.o.Checker != nil && !s.Past, Show: r.URL.Query().Get("show")}
 	if err := d.o.DB.View(r.Context(), func(tx *store.Tx) error { v.Waiting, err = waiting(tx); return err }); err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -57,10 +56,6 @@ const (
 	perPage    = 50
 )
 
-func (d *Desk) may(ctx context.Context, action string) bool {
-	return d.Mux.Decide(ctx, policy.Request{Action: action}) == nil
-}
-
 // listing is what the list of assets shows.
 type listing struct {
 	*register.Snapshot
@@ -79,7 +74,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	l := listing{Snapshot: s, dir: inventory.NewDirectory(s.Inventory), SeesHolders: d.may(r.Context(), Holders), All: len(s.Assets)}
+	l := listing{Snapshot: s, dir: inventory.NewDirectory(s.Inventory), SeesHolders: d.May(r.Context(), Holders), All: len(s.Assets)}
 	l.Filter = filter{Text: strings.TrimSpace(q.Get("q")), Type: q.Get("type"), State: q.Get("state"), Site: q.Get("site"), Contract: q.Get("contract"), System: q.Get("system"), Show: q.Get("show")}
 	if l.SeesHolders {
 		l.Filter.Holder = strings.TrimSpace(q.Get("holder"))
@@ -146,8 +141,8 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request, errs ui.Errors) erro
 	if err != nil {
 		return err
 	}
-	v := detail{Snapshot: s, Asset: a, Holder: inventory.NewDirectory(s.Inventory).Find(a.Holder), SeesHolder: d.may(r.Context(), Holders), Errors: errs,
-		MayChange: !s.Past && d.may(r.Context(), Change), MayReport: !s.Past && d.may(r.Context(), Report), Next: next(a.State)}
+	v := detail{Snapshot: s, Asset: a, Holder: inventory.NewDirectory(s.Inventory).Find(a.Holder), SeesHolder: d.May(r.Context(), Holders), Errors: errs,
+		MayChange: !s.Past && d.May(r.Context(), Change), MayReport: !s.Past && d.May(r.Context(), Report), Next: next(a.State)}
 	if v.History, err = d.Inventory.History(r.Context(), inventory.TypeAsset, a.ID); err != nil {
 		return err
 	}
@@ -263,7 +258,7 @@ func (d *Desk) lost(w http.ResponseWriter, r *http.Request) error {
 // seesHeld reports whether whoever is signed in may know what an owner holds:
 // their own things, or everybody's.
 func (d *Desk) seesHeld(ctx context.Context, owner string) bool {
-	return d.may(ctx, Holders) || d.Who != nil && owner != "" && d.Who(ctx, web.Actor(ctx)) == owner
+	return d.May(ctx, Holders) || d.Who != nil && owner != "" && d.Who(ctx, web.Actor(ctx)) == owner
 }
 
 // attestation is what the page of an owner's tasks shows.

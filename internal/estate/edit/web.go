@@ -15,7 +15,6 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -390,7 +389,7 @@ func (d *Desk) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if t.Kind.Name == "Asset" && d.Mux.Decide(r.Context(), policy.Request{Action: holders}) != nil {
+	if t.Kind.Name == "Asset" && !d.May(r.Context(), holders) {
 		return reeve.E(reeve.Forbidden, "edit.history", "who has a device is in its definition, and not for everybody: ask those who look after devices")
 	}
 	v := historyView{task: t}

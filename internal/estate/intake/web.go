@@ -20,7 +20,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/gate"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
@@ -110,10 +109,6 @@ func (d *Desk) one(r *http.Request) (*register.Snapshot, []*gate.Request, *gate.
 	return nil, nil, nil, reeve.E(reeve.NotFound, "gate.request", "there is no request %q", id)
 }
 
-func (d *Desk) may(r *http.Request, action string) bool {
-	return d.Mux.Decide(r.Context(), policy.Request{Action: action}) == nil
-}
-
 func (d *Desk) who(ctx context.Context, actor string) string {
 	switch {
 	case actor == "":
@@ -132,7 +127,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	v := listView{S: s, Show: q.Get("show"), Gate: q.Get("gate"), Mine: web.Actor(r.Context()).ID, CanAsk: d.may(r, actCreate) && !s.Past}
+	v := listView{S: s, Show: q.Get("show"), Gate: q.Get("gate"), Mine: web.Actor(r.Context()).ID, CanAsk: d.May(r.Context(), actCreate) && !s.Past}
 	for _, x := range all {
 		over, _ := x.PilotOver(s.Today)
 		if over {
@@ -174,8 +169,8 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request, errs ui.Errors) erro
 	}
 	v := requestView{S: s, R: x, Errors: errs, Said: r.PostFormValue("reason"), Outcome: r.PostFormValue("outcome"), Now: !s.Past,
 		AskedBy: d.who(r.Context(), x.AskedBy), Boards: gate.BoardsAt(s.Set, x.Gate()), Compare: gate.Compare(s, x),
-		Mine: x.AskedBy == "" || x.AskedBy == web.Actor(r.Context()).ID, CanAsk: d.may(r, actCreate), CanDecide: d.may(r, actDecide),
-		CanAdd: d.Edit != nil && x.Approved() && d.may(r, actEdit), Name: r.PostFormValue("name")}
+		Mine: x.AskedBy == "" || x.AskedBy == web.Actor(r.Context()).ID, CanAsk: d.May(r.Context(), actCreate), CanDecide: d.May(r.Context(), actDecide),
+		CanAdd: d.Edit != nil && x.Approved() && d.May(r.Context(), actEdit), Name: r.PostFormValue("name")}
 	if !x.Kept || len(x.Reasons) == 0 {
 		rs, err := d.Rules(s.Set)
 		if err != nil {
@@ -252,7 +247,7 @@ func (d *Desk) do(what string) web.Handler {
 			return reeve.E(reeve.Invalid, "gate.do", "the past cannot be changed")
 		}
 		by, text := web.Actor(r.Context()).ID, strings.TrimSpace(r.PostFormValue("reason"))
-		if what != "environment" && x.AskedBy != "" && x.AskedBy != by && !d.may(r, actDecide) {
+		if what != "environment" && x.AskedBy != "" && x.AskedBy != by && !d.May(r.Context(), actDecide) {
 			return reeve.E(reeve.Forbidden, "gate.do", "only whoever asked, or who decides, may do this")
 		}
 		var errs ui.Errors
@@ -385,7 +380,7 @@ func (d *Desk) boardPage(w http.ResponseWriter, r *http.Request, errs ui.Errors,
 	if !ok {
 		return reeve.E(reeve.NotFound, "gate.board", "there is no board %q", r.PathValue("id"))
 	}
-	v := boardView{S: s, B: b, Agenda: gate.Agenda(b, all, s.Today), Figures: gate.Measure(b, all, s.Today), CanDecide: d.may(r, actDecide) && !s.Past, Errors: errs, About: about,
+	v := boardView{S: s, B: b, Agenda: gate.Agenda(b, all, s.Today), Figures: gate.Measure(b, all, s.Today), CanDecide: d.May(r.Context(), actDecide) && !s.Past, Errors: errs, About: about,
 		Said: r.PostFormValue("reason"), Outcome: r.PostFormValue("outcome"), Minutes: r.PostFormValue("minutes")}
 	if about == "" {
 		v.About = r.URL.Query().Get("request")

@@ -8,7 +8,6 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/words"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -40,7 +39,7 @@ func (d *Desk) owners(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return reeve.E(reeve.NotFound, "estate.owner", "nobody of that name answers for anything, and the directory does not know them")
 	}
-	sees := d.Mux.Decide(r.Context(), policy.Request{Action: "asset.holders"}) == nil
+	sees := d.May(r.Context(), "asset.holders")
 	return d.Render(w, r, s, web.Page{Title: p.Name(), Crumbs: []ui.Link{register.Crumb, {Text: "Owners", Href: register.Href(s, path)}}}, personPage(rep, p, rep.Leaves(p), sees))
 }
 

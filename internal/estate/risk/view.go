@@ -6,13 +6,10 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/component"
 	"github.com/reeve-civic/reeve/internal/estate/words"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 type componentSpec = component.Spec
-
-func ask(action string) policy.Request { return policy.Request{Action: action} }
 
 func (v view) stats() []ui.Stat {
 	open, past, ended := 0, 0, 0

@@ -99,7 +99,7 @@ func (d *Desk) risk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := view{Report: rep, System: r.URL.Query().Get("system"), MayCurate: !rep.Past && d.Mux.Decide(r.Context(), ask(Curate)) == nil}
+	v := view{Report: rep, System: r.URL.Query().Get("system"), MayCurate: !rep.Past && d.May(r.Context(), Curate)}
 	if _, ok := rep.System(v.System); v.System != "" && !ok {
 		return reeve.E(reeve.NotFound, "estate.risk", "there is no system %q", v.System)
 	}

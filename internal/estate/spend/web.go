@@ -12,7 +12,6 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -158,7 +157,7 @@ func (d *Desk) line(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return reeve.E(reeve.NotFound, "spend.line", "the ledger has no line %q", r.PathValue("id"))
 	}
-	return d.show(w, r, b.Snapshot, "Line of the ledger", linePage(b, x, d.Match != nil && !b.Past && d.Mux.Decide(r.Context(), policy.Request{Action: Curate}) == nil), crumb, ui.Link{Text: "Without a contract", Href: home + "/unmatched"})
+	return d.show(w, r, b.Snapshot, "Line of the ledger", linePage(b, x, d.Match != nil && !b.Past && d.May(r.Context(), Curate)), crumb, ui.Link{Text: "Without a contract", Href: home + "/unmatched"})
 }
 
 func (b *Book) line(id string) (Match, bool) {

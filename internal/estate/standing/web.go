@@ -13,7 +13,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
-	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -57,7 +56,7 @@ func (d *Desk) judged(ctx context.Context, s *register.Snapshot) (*standard.Outc
 }
 
 func (d *Desk) may(ctx context.Context, s *register.Snapshot) bool {
-	return d.Edit != nil && !s.Past && d.Mux.Decide(ctx, policy.Request{Action: Edit}) == nil
+	return d.Edit != nil && !s.Past && d.May(ctx, Edit)
 }
 
 func (d *Desk) index(w http.ResponseWriter, r *http.Request) error {
