@@ -215,3 +215,17 @@ func guard(s string) string {
 	}
 	return s
 }
+
+// Connector describes it.
+var Connector = connector.Connector{
+	Name: "file", Schemes: []string{"file"}, Once: true,
+	Doc: "Files in a folder of this machine.",
+	Promise: connector.Promise{
+		Order:  "The records of a file are in the order in which they were accepted; files are written one after the other.",
+		Repeat: "Name and contents are fixed before the first attempt: writing again makes the same file.",
+		Ack:    "A record counts as delivered when its file is complete under its name and on the disk.",
+	},
+	Sink: func(c connector.Config) (connector.Sink, error) {
+		return New(Options{Dir: strings.TrimPrefix(c.Address, "file://"), Prefix: c.ID, Columns: c.Format.Columns})
+	},
+}

@@ -81,7 +81,7 @@ func New(o Options) (*Sink, error) {
 }
 
 // Close lets go of idle connections.
-func (s *Sink) Close() { s.client.CloseIdleConnections() }
+func (s *Sink) Close() error { s.client.CloseIdleConnections(); return nil }
 
 // Whole is false: each item stands for itself.
 func (s *Sink) Whole() bool { return false }
@@ -347,4 +347,23 @@ func retryAfter(h http.Header) time.Duration {
 		}
 	}
 	return min(max(d, 0), time.Hour)
+}
+
+// Connector describes it.
+var Connector = connector.Connector{
+	Name: "http", Schemes: []string{"http", "https"},
+	Doc: "Requests to a web address, with JSON.",
+	Promise: connector.Promise{
+		Order:  "Several requests are under way at once; records of one key go one after the other where the record type is strict.",
+		Repeat: "As the interface says with repeat: an Idempotency-Key, the same address, a question first, or a person decides.",
+		Ack:    "A record counts as delivered when the system answers 2xx.",
+	},
+	Sink: func(c connector.Config) (connector.Sink, error) {
+		o := Options{URL: c.Address, Method: c.Method, Path: c.Path, Lookup: c.Lookup, SendKey: c.Repeat == "key", Known: c.Repeat == "key" || c.Repeat == "put",
+			InFlight: c.InFlight, Ordered: c.Ordered, Timeout: c.Timeout, Address: c.Host.Address}
+		if c.Auth.Bearer != "" {
+			o.Bearer = func() (string, error) { return c.Host.Secret(c.Auth.Bearer) }
+		}
+		return New(o)
+	},
 }

@@ -19,7 +19,7 @@ func sink(t *testing.T, o httpjson.Options) *httpjson.Sink {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 

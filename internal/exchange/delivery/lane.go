@@ -8,7 +8,6 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector"
-	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
@@ -405,10 +404,10 @@ func (d *Desk) round(ctx context.Context, ln *lane, s *sink, packs []*pack) (did
 	if len(packs) == 0 {
 		return 0, true, nil
 	}
-	switch s.target.Kind {
-	case iface.Internal:
+	switch {
+	case s.receiver != nil:
 		return d.hand(ctx, ln, s, packs)
-	case iface.Folder:
+	case s.to.Whole():
 		rs := ln.pick(s.line, packs[:1], len(packs[0].states))
 		w, err := s.whole(packs[0])
 		if err != nil {
@@ -416,7 +415,7 @@ func (d *Desk) round(ctx context.Context, ln *lane, s *sink, packs []*pack) (did
 		}
 		return d.send(ctx, ln, s, w, rs)
 	}
-	return d.send(ctx, ln, s, s.http, ln.pick(s.line, packs, s.perCall()))
+	return d.send(ctx, ln, s, s.to, ln.pick(s.line, packs, s.perCall()))
 }
 
 func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, rs []ref) (int, bool, error) {
@@ -440,7 +439,7 @@ func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, r
 		it := connItem(r)
 		skip := it.Key != "" && failed[it.Key] && s.line.Ordered
 		if unknown[i] && !skip && begin.Err() == nil {
-			has, err := s.http.Lookup(ctx, it)
+			has, err := s.has(ctx, it)
 			if err != nil {
 				failed[it.Key] = true
 				results[i] = connector.Result{Outcome: connector.Unclear, Message: err.Error()}

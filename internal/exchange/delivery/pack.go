@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/connector/format"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
 )
 
@@ -34,7 +35,8 @@ type Terms struct {
 	To        string           `json:"to"`    // Organisation that receives
 	Fields    []string         `json:"fields"`
 	Set       string           `json:"set"`
-	Columns   []string         `json:"columns,omitempty"`
+	Format    *format.Spec     `json:"format,omitempty"`  // of a file
+	Columns   []string         `json:"columns,omitempty"` // of a CSV file, in packs of before there was a format
 }
 
 // State is where an item stands.

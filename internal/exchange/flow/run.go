@@ -299,7 +299,10 @@ func (f *Flow) entry(set *Set, rec *reclog.Record, verb string, why []string) jo
 // freeze packs and seals what is to be sent.
 func (r *Runner) freeze(set *Set, f *Flow, recs []reclog.Record, results []result) (packs []*delivery.Frozen, err error) {
 	terms := delivery.Terms{Agreement: f.Agreement.ID, Purpose: f.Purpose, Type: f.Type.ID, Shape: f.Type.ID,
-		From: f.Agreement.From, To: f.Agreement.To, Fields: f.Fields, Set: set.Hash, Columns: f.iface.Columns}
+		From: f.Agreement.From, To: f.Agreement.To, Fields: f.Fields, Set: set.Hash}
+	if f.iface.Spec.Name != "" || len(f.iface.Columns) > 0 {
+		terms.Format = &f.iface.Spec
+	}
 	if f.Target != nil {
 		terms.Shape = f.Target.ID
 	}

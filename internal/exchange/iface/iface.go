@@ -7,37 +7,46 @@
 package iface
 
 import (
+	"cmp"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/connector/all"
+	"github.com/reeve-civic/reeve/connector/format"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
 // Spec is what an Interface declares.
 type Spec struct {
-	System      string   `json:"system" def:"required,ref=System" doc:"The system that it is a way in or out of."`
-	Description string   `json:"description,omitempty" doc:"What it is for, in a sentence."`
-	Style       string   `json:"style" def:"required,enum=api|event|file|db|ui-scrape|manual|internal" doc:"How it is reached. internal: a part of this program."`
-	Definition  string   `json:"definition,omitempty" doc:"Where it is documented: an OpenAPI file of this folder, or a web address."`
-	Address     string   `json:"address,omitempty" doc:"https://..., file:///folder, internal:NAME, or env:NAME for one of these that the environment holds."`
-	Method      string   `json:"method,omitempty" def:"enum=POST|PUT|PATCH" doc:"HTTP method of a delivery. Default POST, or PUT where repeat is put."`
-	Path        string   `json:"path,omitempty" doc:"Added to the address; {id} and {key} stand for the record's."`
-	Lookup      string   `json:"lookup,omitempty" doc:"Path that answers 200 if the system has the record, 404 if not; for repeat: lookup."`
-	Auth        Auth     `json:"auth,omitempty" doc:"How we sign in to it."`
-	Repeat      string   `json:"repeat,omitempty" def:"enum=key|put|lookup|none" doc:"How a repeat has one effect: key (an Idempotency-Key header), put (the same address), lookup (it can be asked first), none (it cannot: a person decides when an answer is unclear). Default none."`
-	Format      string   `json:"format,omitempty" def:"enum=json|csv" doc:"Of the bodies. Default json; in a file one object a line."`
-	Columns     []string `json:"columns,omitempty" doc:"Columns of a CSV file: names of fields, or JSON Pointers."`
-	Records     []string `json:"records,omitempty" def:"ref=RecordType" doc:"Record types that it takes or gives."`
-	Cost        Cost     `json:"cost,omitempty" doc:"What using it costs."`
+	System      string         `json:"system" def:"required,ref=System" doc:"The system that it is a way in or out of."`
+	Description string         `json:"description,omitempty" doc:"What it is for, in a sentence."`
+	Style       string         `json:"style" def:"required,enum=api|event|file|db|ui-scrape|manual|internal" doc:"How it is reached. internal: a part of this program."`
+	Definition  string         `json:"definition,omitempty" doc:"Where it is documented: an OpenAPI file of this folder, or a web address."`
+	Address     string         `json:"address,omitempty" doc:"https://..., file:///folder, sftp://host/folder, postgres://host/database and what else reeve connectors lists, internal:NAME, or env:NAME for one of these that the environment holds."`
+	Method      string         `json:"method,omitempty" def:"enum=POST|PUT|PATCH" doc:"HTTP method of a delivery. Default POST, or PUT where repeat is put."`
+	Path        string         `json:"path,omitempty" doc:"Added to the address; {id} and {key} stand for the record's."`
+	Lookup      string         `json:"lookup,omitempty" doc:"Path that answers 200 if the system has the record, 404 if not; for repeat: lookup."`
+	Auth        connector.Auth `json:"auth,omitempty" doc:"How we sign in to it."`
+	Repeat      string         `json:"repeat,omitempty" def:"enum=key|put|lookup|none" doc:"How a repeat has one effect: key (an Idempotency-Key header), put (the same address), lookup (it can be asked first), none (it cannot: a person decides when an answer is unclear). Default none."`
+	format.Spec
+	Settings all.Settings `json:"settings,omitempty" doc:"What the connector needs to know besides, under its name: reeve connectors lists them."`
+	Read     *Read        `json:"read,omitempty" doc:"That Reeve fetches records from it by itself."`
+	Records  []string     `json:"records,omitempty" def:"ref=RecordType" doc:"Record types that it takes or gives."`
+	Cost     Cost         `json:"cost,omitempty" doc:"What using it costs."`
 }
 
-// Auth says how we sign in.
-type Auth struct {
-	Bearer string `json:"bearer,omitempty" doc:"env:NAME of the environment variable that holds the token. The token itself never stands in a definition."`
+// Read says that Reeve fetches records from an interface, and when.
+type Read struct {
+	Record   string       `json:"record" def:"required,ref=RecordType" doc:"The record type that every row becomes."`
+	Every    def.Duration `json:"every,omitempty" doc:"How long to wait between looks: 30s, 5m, 1h. Default 1m where there is no schedule."`
+	Schedule string       `json:"schedule,omitempty" doc:"Or when to look (cron: minute hour day month weekday), in the body's own time: \"0 6 * * 1-5\"."`
 }
 
 // Cost is what using an interface costs.
@@ -68,12 +77,11 @@ func check(c *def.Checker, o *def.Object) {
 	case s.Address == "" || envRef.MatchString(s.Address):
 	case err != nil:
 		c.Problem("spec.address", "%s", reeve.Message(err))
-	case (target.Kind == Internal) != (s.Style == "internal"):
+	case target.Internal() != (s.Style == "internal"):
 		c.Problem("spec.address", "an address internal:NAME and style: internal go together")
 	}
-	if s.Auth.Bearer != "" && !envRef.MatchString(s.Auth.Bearer) {
-		c.Problem("spec.auth.bearer", "a token must not stand in a definition: write env:NAME and put the token in the environment")
-	}
+	s.Auth.Check(func(path, message string) { c.Problem("spec.auth."+path, "%s", message) })
+	checkConnector(c, s, target)
 	for at, p := range map[string]string{"spec.path": s.Path, "spec.lookup": s.Lookup} {
 		if p == "" {
 			continue
@@ -93,37 +101,60 @@ func check(c *def.Checker, o *def.Object) {
 		c.Problem("spec.repeat", "repeat: lookup needs spec.lookup, the path at which the system is asked whether it has a record")
 	case s.Repeat == "put" && s.Path != "" && !named:
 		c.Problem("spec.path", "repeat: put needs {id} or {key} in the path: each record must have an address of its own")
-	case s.Repeat == "put" && s.Path == "" && (target.Kind == HTTP || envRef.MatchString(s.Address)) && s.Style == "api":
+	case s.Repeat == "put" && s.Path == "" && (target.Connector != nil && target.Connector.Name == "http" || envRef.MatchString(s.Address)) && s.Style == "api":
 		c.Problem("spec.repeat", "repeat: put needs spec.path with {id} or {key}: each record must have an address of its own")
 	case s.Repeat == "put" && s.Method == http.MethodPost:
 		c.Problem("spec.method", "repeat: put does not go with the method POST")
 	}
-	if s.Format == "csv" && len(s.Columns) == 0 {
+	switch {
+	case s.Read == nil && s.Format() == "csv" && len(s.Columns) == 0:
 		c.Problem("spec.format", "csv needs spec.columns: the fields, in the order of the columns")
-	}
-	if len(s.Columns) > 0 && s.Format != "csv" {
+	case len(s.Columns) > 0 && s.Format() != "csv" && s.Format() != "xlsx":
 		c.Problem("spec.columns", "columns are for format: csv")
 	}
 }
 
-// TargetKind says how an address is reached.
-type TargetKind uint8
+// checkConnector asks the connector of an address what is wrong with the rest.
+func checkConnector(c *def.Checker, s *Spec, target Target) {
+	given := s.Settings.Given()
+	conn := target.Connector
+	if conn == nil && envRef.MatchString(s.Address) && len(given) == 1 {
+		conn, _ = all.Named(given[0])
+	}
+	for _, name := range given {
+		if conn == nil || conn.Name != name {
+			c.Problem("spec.settings."+name, "these settings are for another connector than the one that the address is for")
+		}
+	}
+	if conn == nil {
+		return
+	}
+	if s.Read != nil && conn.Source == nil {
+		c.Problem("spec.read", "the connector %s cannot read: see reeve connectors", conn.Name)
+	}
+	if conn.Check != nil {
+		conn.Check(s.config(conn, "", target.Where), func(path, message string) {
+			if path = strings.TrimSuffix("spec.settings."+conn.Name+"."+path, "."); s.Settings.Of(conn.Name) == nil {
+				path = "spec.address"
+			}
+			c.Problem(path, "%s", message)
+		})
+	}
+}
 
-// The kinds of address.
-const (
-	None TargetKind = iota
-	HTTP
-	Folder
-	Internal
-)
+// Format is how records stand in its bodies or files.
+func (s *Spec) Format() string { return cmp.Or(s.Spec.Name, "json") }
 
 // Target is an address, resolved.
 type Target struct {
-	Kind TargetKind
-	// Where is the base URL, the folder, or the name of a receiver in this program.
-	// It may hold what nobody should see: print it nowhere.
+	Connector *connector.Connector // nil for a part of this program
+	// Where is the address, or the name of a receiver in this program. It may hold
+	// what nobody should see: print it nowhere.
 	Where string
 }
+
+// Internal reports whether it is a part of this program.
+func (t Target) Internal() bool { return t.Connector == nil && t.Where != "" }
 
 // Target resolves the address. getenv looks up env:NAME. Errors are for people.
 func (s *Spec) Target(getenv func(string) string) (Target, error) {
@@ -141,7 +172,7 @@ func (s *Spec) Target(getenv func(string) string) (Target, error) {
 		if !plainName.MatchString(name) {
 			return Target{}, reeve.E(reeve.Invalid, op, "internal: needs the name of a receiver, in small letters")
 		}
-		return Target{Internal, name}, nil
+		return Target{nil, name}, nil
 	}
 	u, err := url.Parse(addr)
 	switch {
@@ -150,28 +181,43 @@ func (s *Spec) Target(getenv func(string) string) (Target, error) {
 	case err != nil:
 		return Target{}, reeve.E(reeve.Invalid, op, "the address cannot be read: it looks like https://host/path, file:///folder or internal:name")
 	case u.User != nil:
-		return Target{}, reeve.E(reeve.Invalid, op, "a password must not stand in an address: use auth.bearer")
-	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "":
-		return Target{HTTP, strings.TrimSuffix(addr, "/")}, nil
-	case u.Scheme == "file" && u.Host == "" && filepath.IsAbs(u.Path):
-		return Target{Folder, filepath.Clean(u.Path)}, nil
+		return Target{}, reeve.E(reeve.Invalid, op, "a user or password must not stand in an address: use auth")
+	case u.RawQuery != "" || u.Fragment != "":
+		return Target{}, reeve.E(reeve.Invalid, op, "the address must not have a query: use path or settings")
 	}
-	return Target{}, reeve.E(reeve.Invalid, op, "the address looks like https://host/path, file:///folder, internal:name or env:NAME")
+	conn, ok := all.For(u.Scheme)
+	local := u.Scheme == "file" || u.Scheme == "sqlite"
+	switch {
+	case !ok:
+		return Target{}, reeve.E(reeve.Invalid, op, "the address looks like https://host/path, file:///folder, internal:name or env:NAME; no connector is for %s: see reeve connectors", quoted(u.Scheme))
+	case local && (u.Host != "" || !filepath.IsAbs(u.Path)):
+		return Target{}, reeve.E(reeve.Invalid, op, "an address of this machine has three strokes: %s:///folder", u.Scheme)
+	case !local && u.Host == "":
+		return Target{}, reeve.E(reeve.Invalid, op, "the address names no host: it looks like %s://host", u.Scheme)
+	}
+	return Target{conn, strings.TrimSuffix(addr, "/")}, nil
 }
 
-// Token returns the bearer token, read anew at each call; nil if none is needed.
-func (s *Spec) Token(getenv func(string) string) func() (string, error) {
-	if s.Auth.Bearer == "" {
-		return nil
+// quoted is a scheme for a message; an address without one may be a secret that
+// stands in the wrong place.
+func quoted(scheme string) string {
+	if scheme == "" {
+		return "an address without a scheme"
 	}
-	name := strings.TrimPrefix(s.Auth.Bearer, "env:")
-	return func() (string, error) {
-		v := getenv(name)
-		if v == "" || strings.ContainsAny(v, "\r\n") {
-			return "", reeve.E(reeve.Invalid, "exchange.iface.Token", "the token is not set: give %s in the environment", name)
-		}
-		return v, nil
-	}
+	return scheme + "://"
+}
+
+// Config is what the connector of a target is made from. id begins the names of
+// files that are written.
+func (s *Spec) Config(id string, t Target, host connector.Host) connector.Config {
+	c := s.config(t.Connector, id, t.Where)
+	c.Host = host
+	return c
+}
+
+func (s *Spec) config(conn *connector.Connector, id, where string) connector.Config {
+	return connector.Config{ID: id, Address: where, Auth: s.Auth, Format: s.Spec, Settings: s.Settings.Of(conn.Name),
+		Method: s.HTTPMethod(), Path: s.Path, Lookup: s.Lookup, Repeat: cmp.Or(s.Repeat, "none")}
 }
 
 // HTTPMethod is the method of a delivery.
@@ -187,3 +233,32 @@ func (s *Spec) HTTPMethod() string {
 
 // Documented reports whether the interface says where it is documented.
 func (s *Spec) Documented() bool { return s.Definition != "" }
+
+// Secret looks a reference up in the environment or in a file, of 64 KiB at most.
+func Secret(getenv func(string) string) func(connector.Ref) (string, error) {
+	const op = "exchange.iface.Secret"
+	return func(r connector.Ref) (string, error) {
+		if !r.Valid() {
+			return "", reeve.E(reeve.Invalid, op, "a secret is not given as a reference: write env:NAME or file:/path")
+		}
+		v := ""
+		if name, ok := strings.CutPrefix(string(r), "env:"); ok {
+			v = getenv(name)
+		} else {
+			f, err := os.Open(strings.TrimPrefix(string(r), "file:"))
+			if err != nil {
+				return "", reeve.E(reeve.Invalid, op, "the secret %s cannot be read", r)
+			}
+			defer f.Close()
+			b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+			if err != nil {
+				return "", reeve.E(reeve.Invalid, op, "the secret %s cannot be read", r)
+			}
+			v = string(b)
+		}
+		if v = strings.TrimRight(v, "\r\n"); v == "" {
+			return "", reeve.E(reeve.Invalid, op, "a secret is not set: give %s", r)
+		}
+		return v, nil
+	}
+}

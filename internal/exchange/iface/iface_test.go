@@ -1,29 +1,32 @@
 package iface
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
 func TestTarget(t *testing.T) {
 	env := map[string]string{"URL": "https://council.example/api/", "DIR": "file:///srv/out/", "BAD": "https://u:hunter2@x/"}
-	for _, c := range []struct {
-		address string
-		kind    TargetKind
-		where   string
-	}{
-		{"env:URL", HTTP, "https://council.example/api"},
-		{"http://127.0.0.1:80", HTTP, "http://127.0.0.1:80"},
-		{"env:DIR", Folder, "/srv/out"},
-		{"internal:life-events", Internal, "life-events"},
-		{"env:NOT_SET", None, ""}, {"env:BAD", None, ""}, {"env:lower", None, ""}, {"", None, ""}, {"file://host/x", None, ""},
-		{"ftp://x", None, ""}, {"internal:", None, ""}, {"internal:A B", None, ""}, {"https://x/?token=1", None, ""}, {"file:x", None, ""},
+	for _, c := range []struct{ address, connector, where string }{
+		{"env:URL", "http", "https://council.example/api"},
+		{"http://127.0.0.1:80", "http", "http://127.0.0.1:80"},
+		{"env:DIR", "file", "file:///srv/out"},
+		{"internal:life-events", "", "life-events"},
+		{"env:NOT_SET", "", ""}, {"env:BAD", "", ""}, {"env:lower", "", ""}, {"", "", ""}, {"file://host/x", "", ""},
+		{"gopher://x", "", ""}, {"internal:", "", ""}, {"internal:A B", "", ""}, {"https://x/?token=1", "", ""}, {"file:x", "", ""}, {"https:///x", "", ""},
 	} {
 		got, err := (&Spec{Address: c.address}).Target(func(n string) string { return env[n] })
-		if got.Kind != c.kind || got.Where != c.where || (err == nil) != (c.kind != None) {
+		name := ""
+		if got.Connector != nil {
+			name = got.Connector.Name
+		}
+		if name != c.connector || got.Where != c.where || (err == nil) != (c.where != "") {
 			t.Errorf("%s: %v %v", c.address, got, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
@@ -32,19 +35,19 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-func TestToken(t *testing.T) {
-	get := (&Spec{Auth: Auth{Bearer: "env:TOKEN"}}).Token(func(n string) string { return map[string]string{"TOKEN": "x1"}[n] })
-	if v, err := get(); v != "x1" || err != nil {
-		t.Errorf("%q, %v", v, err)
+func TestSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if get = (&Spec{Auth: Auth{Bearer: "env:NONE"}}).Token(func(string) string { return "" }); get == nil {
-		t.Fatal("no token function")
+	get := Secret(func(n string) string { return map[string]string{"TOKEN": "x1"}[n] })
+	for _, c := range []struct{ ref, want string }{{"env:TOKEN", "x1"}, {"file:" + file, "hunter2"}, {"env:NONE", ""}, {"file:/nowhere", ""}, {"x1", ""}} {
+		if v, err := get(connector.Ref(c.ref)); v != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %q, %v", c.ref, v, err)
+		}
 	}
-	if _, err := get(); err == nil || !strings.Contains(err.Error(), "NONE") {
+	if _, err := get("env:NONE"); err == nil || !strings.Contains(err.Error(), "NONE") {
 		t.Errorf("%v", err)
-	}
-	if (&Spec{}).Token(nil) != nil {
-		t.Error("a token where none is needed")
 	}
 }
 
@@ -58,7 +61,7 @@ func TestCheck(t *testing.T) {
 		{"style: internal\n  address: internal:life-events", ""},
 		{"style: api\n  address: internal:life-events", "go together"},
 		{"style: api\n  address: https://u:p@x", "password"},
-		{"style: api\n  auth: {bearer: abc}", "token must not stand"},
+		{"style: api\n  auth: {bearer: abc}", "secret must not stand"},
 		{"style: api\n  repeat: lookup", "spec.lookup"},
 		{"style: api\n  address: env:X\n  repeat: put", "address of its own"},
 		{"style: api\n  path: /d/{name}", "{name} is not known"},
