@@ -332,6 +332,9 @@ func (t *Term) Admits(ctx context.Context, record any) (truth rules.Truth, missi
 	return r.Truth, r.Missing, nil
 }
 
+// For reports whether the term is for a purpose.
+func (t *Term) For(p reeve.Purpose) bool { return slices.Contains(t.Purposes, p) }
+
 // Purpose is the term's only purpose, or "" where it has several: then each flow
 // says which one it serves.
 func (t *Term) Purpose() reeve.Purpose {

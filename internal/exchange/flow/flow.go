@@ -44,7 +44,7 @@ type Spec struct {
 	Start       string `json:"start,omitempty" doc:"Where a new flow begins: now (default), beginning, or a date."`
 	Filter      string `json:"filter,omitempty" doc:"Expression (CEL) over record, cut down, and today: only records for which it holds are carried."`
 	Map         string `json:"map,omitempty" def:"file" doc:"The map (Bloblang): a file of the definitions folder. None: the record as it is after the cut."`
-	Via         string `json:"via,omitempty" def:"enum=exchange|direct|manual" doc:"exchange (default): Reeve carries it. direct, manual: it happens elsewhere and is only drawn on the map."`
+	Via         string `json:"via,omitempty" def:"enum=exchange|process|direct|manual" doc:"exchange (default): Reeve carries it. process: it is a step of a Process, which says when. direct, manual: it happens elsewhere and is only drawn on the map."`
 	Expect      Expect `json:"expect,omitempty" doc:"What is usual, so that silence can be noticed."`
 }
 
@@ -88,7 +88,7 @@ func check(c *def.Checker, o *def.Object) {
 	if _, err := parseStart(s.Start); err != nil {
 		c.Problem("spec.start", "%s", err)
 	}
-	if s.Carried() {
+	if s.Carried() || s.Via == "process" {
 		checkReceiver(c, o, s)
 	}
 }
@@ -176,6 +176,9 @@ func checkReceiver(c *def.Checker, o *def.Object, s *Spec) {
 		if spec.Address == "" {
 			c.Problem("spec.to", "%s has no address to deliver to", s.To)
 		}
+	}
+	if !s.Carried() {
+		return
 	}
 	for _, other := range carriers(c)[delivered{to.ID, c.Set.Present("RecordType", s.Record)}] {
 		if other < o.ID {

@@ -54,7 +54,7 @@ func (s *Set) prepareAll(ctx context.Context, f *Flow, now time.Time, recs []rec
 				return
 			}
 			for i := from; i < min(from+piece, len(recs)); i++ {
-				out[i] = s.prepare(ctx, f, day, &recs[i])
+				out[i] = s.prepare(ctx, f, day, &recs[i], nil)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func (s *Set) prepareAll(ctx context.Context, f *Flow, now time.Time, recs []rec
 
 // prepare turns one record into what its receiver is to get. The cut comes first:
 // nothing after it sees the record's own body.
-func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.Record) (res result) {
+func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.Record, answers map[string]any) (res result) {
 	defer func() {
 		if recover() != nil { // a library that gives up on one record must not stop the others
 			res = parked("fault", "the flow failed on this record")
@@ -105,7 +105,7 @@ func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.
 	}
 	body := cut
 	if f.mapper != nil {
-		body, err = f.mapper.Run(doc, mapping.Meta{ID: rec.ID, Type: rec.Type, Sender: rec.Sender, At: rec.At, N: rec.N})
+		body, err = f.mapper.Run(doc, mapping.Meta{ID: rec.ID, Type: rec.Type, Sender: rec.Sender, At: rec.At, N: rec.N, Answers: answers})
 		if errors.Is(err, mapping.ErrDeleted) {
 			return result{decision: Filtered}
 		}

@@ -133,6 +133,8 @@ type Meta struct {
 	Sender string // id of the Organisation that told us
 	At     time.Time
 	N      int64
+	// Answers of the earlier steps of a process, decoded, by their names: @answers.
+	Answers map[string]any
 }
 
 // Map is a compiled map, safe for use by many at once.
@@ -167,6 +169,9 @@ func (m *Map) Run(doc any, meta Meta) ([]byte, error) {
 	msg.MetaSetMut("at", meta.At.UTC().Format(time.RFC3339))
 	msg.MetaSetMut("sender", meta.Sender)
 	msg.MetaSetMut("n", meta.N)
+	if meta.Answers != nil {
+		msg.MetaSetMut("answers", meta.Answers)
+	}
 	out, err := msg.BloblangQuery(m.x) // BloblangQueryValue leaves `this` undefined
 	if err != nil {
 		return nil, reeve.E(reeve.Invalid, "exchange.mapping.Run", "%s", clean(err.Error()))
