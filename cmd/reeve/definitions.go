@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 )
 
 type checkCmd struct {
@@ -22,9 +22,9 @@ func (c checkCmd) Run(ctx context.Context) error {
 	if c.wanted() {
 		return c.check(ctx, c.Dir, c.JSON)
 	}
-	summary, problems := app.Check(os.DirFS(c.Dir))
+	summary, problems := offline.Check(os.DirFS(c.Dir))
 	if c.JSON {
-		if err := printJSON(map[string]any{"ok": len(problems) == 0, "problems": append([]app.Problem{}, problems...), "kinds": summary}); err != nil {
+		if err := printJSON(map[string]any{"ok": len(problems) == 0, "problems": append([]offline.Problem{}, problems...), "kinds": summary}); err != nil {
 			return err
 		}
 	} else {
@@ -54,11 +54,11 @@ type schemaCmd struct {
 func (s schemaCmd) Run() error {
 	switch {
 	case s.Markdown:
-		fmt.Print(app.Reference())
+		fmt.Print(offline.Reference())
 	case s.Kind == "":
-		fmt.Println(strings.Join(app.Kinds(), "\n"))
+		fmt.Println(strings.Join(offline.Kinds(), "\n"))
 	default:
-		b, err := app.Schema(s.Kind)
+		b, err := offline.Schema(s.Kind)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 )
 
 type exportCmd struct {
@@ -21,8 +21,8 @@ type exportCmd struct {
 }
 
 func (e exportCmd) Run(ctx context.Context) error {
-	o := app.ExportOptions{Audience: e.Audience, Kind: e.List}
-	name, err := app.ExportFile(e.Format, o)
+	o := offline.ExportOptions{Audience: e.Audience, Kind: e.List}
+	name, err := offline.ExportFile(e.Format, o)
 	if err != nil {
 		return err
 	}
@@ -36,16 +36,16 @@ func (e exportCmd) Run(ctx context.Context) error {
 	if e.Out == "" {
 		e.Out = name
 	}
-	var problems []app.Problem
+	var problems []offline.Problem
 	switch {
 	case e.Out == "-":
-		problems, err = app.Export(ctx, os.Stdout, os.DirFS(e.Dir), e.Format, o, now)
+		problems, err = offline.Export(ctx, os.Stdout, os.DirFS(e.Dir), e.Format, o, now)
 	case e.Format == "site" && !strings.HasSuffix(e.Out, ".zip"):
-		problems, err = app.ExportSite(ctx, e.Out, os.DirFS(e.Dir), o, now)
+		problems, err = offline.ExportSite(ctx, e.Out, os.DirFS(e.Dir), o, now)
 	default:
 		part := e.Out + ".part" // what was there before stays until the new one is whole
 		err = writeFile(part, func(w io.Writer) (err error) {
-			problems, err = app.Export(ctx, w, os.DirFS(e.Dir), e.Format, o, now)
+			problems, err = offline.Export(ctx, w, os.DirFS(e.Dir), e.Format, o, now)
 			return err
 		})
 		if err == nil && len(problems) == 0 {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 )
 
 type fmtCmd struct {
@@ -13,7 +13,7 @@ type fmtCmd struct {
 }
 
 func (c fmtCmd) Run() error {
-	report, err := app.FormatDefinitions(c.Dir, c.Check)
+	report, err := offline.FormatDefinitions(c.Dir, c.Check)
 	for _, name := range report.Changed {
 		fmt.Println(name)
 	}

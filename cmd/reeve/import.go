@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 )
 
 type importCmd struct {
@@ -26,13 +27,13 @@ func (i importCmd) Run(ctx context.Context) error {
 		if i.Source != "" {
 			return fmt.Errorf("say which file to import: reeve import %s FILE", i.Source)
 		}
-		fmt.Print("What can be imported:\n\n", app.ImportSources())
+		fmt.Print("What can be imported:\n\n", offline.ImportSources())
 		return nil
 	}
 	if i.Data != "" || i.Database != "" || i.Config != "" {
 		return i.list(ctx)
 	}
-	report, err := app.Import(ctx, app.ImportOptions{
+	report, err := offline.Import(ctx, offline.ImportOptions{
 		Source: i.Source, File: i.File, Into: i.Into, Mapping: i.Mapping, Settings: i.Set, Take: i.Take, Preview: i.Preview, Progress: progress(),
 	})
 	if err != nil {

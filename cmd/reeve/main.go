@@ -16,6 +16,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 )
 
 // cli is every command. Each ends with 0 when all went well, with 1 when something
@@ -103,6 +104,6 @@ func (w where) config() (app.Config, error) {
 type versionCmd struct{}
 
 func (versionCmd) Run() error {
-	fmt.Println(app.Version())
+	fmt.Println(offline.Version())
 	return nil
 }

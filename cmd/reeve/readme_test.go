@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 	"github.com/reeve-civic/reeve/tools/rig"
 )
 
@@ -74,7 +74,7 @@ func TestDefinitionsReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, body, _ := strings.Cut(string(got), "up to date.\n\n"); body != app.Reference() {
+	if _, body, _ := strings.Cut(string(got), "up to date.\n\n"); body != offline.Reference() {
 		t.Error("docs/definitions.md is not what `reeve schema --markdown` prints; print it again below its first lines")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/reeve-civic/reeve/internal/app"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 )
 
 // standardsFlags hold a folder to standards instead of only reading it.
@@ -43,7 +43,7 @@ func (f standardsFlags) check(ctx context.Context, dir string, json bool) error 
 	if err != nil {
 		return err
 	}
-	s, problems, err := app.CheckStandards(ctx, os.DirFS(dir), f.Library, near(dir), now)
+	s, problems, err := offline.CheckStandards(ctx, os.DirFS(dir), f.Library, near(dir), now)
 	if err != nil {
 		return err
 	}
@@ -68,12 +68,12 @@ func (f standardsFlags) check(ctx context.Context, dir string, json bool) error 
 	return err
 }
 
-func (f standardsFlags) failed(s *app.Standards) bool {
+func (f standardsFlags) failed(s *offline.Standards) bool {
 	return f.FailOn != "never" && s.Failing(f.FailOn) > 0
 }
 
 // told prints problems, and is the error that ends the program with 1.
-func told(problems []app.Problem, json bool) error {
+func told(problems []offline.Problem, json bool) error {
 	if json {
 		if err := printJSON(map[string]any{"ok": false, "problems": problems}); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (p planCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, problems, err := app.Plan(ctx, before, os.DirFS(p.Dir), now)
+	d, problems, err := offline.Plan(ctx, before, os.DirFS(p.Dir), now)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (p planCmd) before() (fs.FS, error) {
 	if i, err := os.Stat(p.Against); err == nil && i.IsDir() {
 		return os.DirFS(p.Against), nil
 	}
-	return app.Committed(p.Dir, p.Against)
+	return offline.Committed(p.Dir, p.Against)
 }
 
 // writeFile writes a file by way of write.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 	"github.com/reeve-civic/reeve/internal/kernel"
 	"github.com/reeve-civic/reeve/internal/kernel/bus"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -35,14 +35,6 @@ type App struct {
 	k       *kernel.Kernel
 	metrics *metrics
 	blocks  blocks
-}
-
-// Version is the version of the program as it was built.
-func Version() string {
-	if i, ok := debug.ReadBuildInfo(); ok && i.Main.Version != "" {
-		return i.Main.Version
-	}
-	return "devel"
 }
 
 // Open opens the house: ground floor first, then each block. Mistakes in the
@@ -138,7 +130,7 @@ func (a *App) openKernel(ctx context.Context, master []byte, made bool) (err err
 		defs = os.DirFS(c.Definitions)
 	}
 	var problems []def.Problem
-	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: k.DB, Journal: k.Journal, Registry: registry(), FS: defs, Dir: c.Definitions, Log: c.Log})
+	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: k.DB, Journal: k.Journal, Registry: offline.Registry(), FS: defs, Dir: c.Definitions, Log: c.Log})
 	if k.Defs != nil {
 		return err // a broken folder leaves the stored set in force; what is wrong is logged
 	}
@@ -286,20 +278,6 @@ func (a *App) Close() error {
 		a.blocks.exchange.Delivery.Wait() // what was begun is finished and written down
 	}
 	return a.k.DB.Close()
-}
-
-// Check loads a folder of definitions of all kinds and compiles them as a
-// running program would.
-func Check(folder fs.FS) (Summary, []def.Problem) {
-	set, problems := def.Load(folder, registry())
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	s := Summary{}
-	for _, o := range set.Objects() {
-		s[o.Kind]++
-	}
-	return s, nil
 }
 
 // VerifyJournal recomputes the journal of c's database, also while a program

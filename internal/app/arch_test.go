@@ -40,6 +40,7 @@ const (
 //	                 never another block and never the Kernel bag
 //	block            its own package may take the Kernel; imports only its own rooms
 //	app              imports every block; nothing but cmd and tests imports app
+//	app/offline      imports every block, too, but not app: what commands do with a folder
 //	connector,client import reeve and nothing else of ours
 //	demo             imports client, connector and reeve
 //	web*.go          are the only files of a room that may handle HTTP or import kernel/web
@@ -211,9 +212,13 @@ func (h *house) imports(p place, imp string) {
 		bad("the vocabulary imports nothing of ours")
 	case mine == "":
 	case p.dir == "internal/app":
+	case p.dir == "internal/app/offline":
+		if mine == "internal/app" {
+			bad("what works without a running program knows none")
+		}
 	case strings.HasPrefix(p.dir, "tools/"):
 	case strings.HasPrefix(p.dir, "cmd/"):
-		if internal && mine != "internal/app" {
+		if internal && mine != "internal/app" && mine != "internal/app/offline" {
 			bad("cmd sees the house through app")
 		}
 	case p.dir == "connector" || strings.HasPrefix(p.dir, "connector/") || p.dir == "client":

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/reeve-civic/reeve/internal/app/offline"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -110,7 +111,7 @@ func BenchmarkLoadEstate(b *testing.B) {
 	})
 	b.SetBytes(size)
 	for b.Loop() {
-		if set, problems := def.Load(os.DirFS(dir), registry()); set == nil {
+		if set, problems := def.Load(os.DirFS(dir), offline.Registry()); set == nil {
 			b.Fatal(len(problems), problems[:min(5, len(problems))])
 		}
 	}

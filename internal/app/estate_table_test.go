@@ -18,6 +18,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/reeve-civic/reeve/internal/app/offline"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -108,7 +109,7 @@ func (b *estateBench) folder() {
 	var set *def.Set
 	b.time(3, "folder read and checked", "2s", func() {
 		var problems []def.Problem
-		if set, problems = def.Load(os.DirFS(b.dir), registry()); len(problems) > 0 {
+		if set, problems = def.Load(os.DirFS(b.dir), offline.Registry()); len(problems) > 0 {
 			b.Fatal(problems[0])
 		}
 	})

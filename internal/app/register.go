@@ -7,14 +7,11 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/app/offline"
 	"github.com/reeve-civic/reeve/internal/estate"
 	"github.com/reeve-civic/reeve/internal/estate/edit"
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/exchange/agreement"
-	"github.com/reeve-civic/reeve/internal/exchange/contract"
-	"github.com/reeve-civic/reeve/internal/exchange/flow"
-	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 	"github.com/reeve-civic/reeve/internal/services/casework"
@@ -23,7 +20,7 @@ import (
 // openEstate opens the estate with the answers to its questions.
 func (a *App) openEstate(ctx context.Context) (err error) {
 	c := a.config
-	o := edit.Options{Registry: registry(), Upstream: c.Upstream.URL, FS: c.Defs}
+	o := edit.Options{Registry: offline.Registry(), Upstream: c.Upstream.URL, FS: c.Defs}
 	if c.Defs == nil {
 		o.Dir = c.Definitions
 	}
@@ -36,7 +33,7 @@ func (a *App) openEstate(ctx context.Context) (err error) {
 			return reeve.E(reeve.Invalid, "app.Config", "check_links: %w", err)
 		}
 	}
-	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: declaredExchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Version: Version(), CheckLinks: follow.D(), Edit: o})
+	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: offline.Exchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Version: offline.Version(), CheckLinks: follow.D(), Edit: o})
 	return err
 }
 
@@ -69,55 +66,6 @@ func (a *App) person(ctx context.Context, actor string) (p edit.Person) {
 		p.Name = cmp.Or(p.Email, actor)
 	}
 	return p
-}
-
-// declaredExchange tells the estate what the exchange declares.
-type declaredExchange struct{}
-
-// Declared implements register.Exchange.
-func (declaredExchange) Declared(set *def.Set) (d register.Declared) {
-	level := map[string]reeve.Class{}
-	for _, t := range def.All[contract.Spec](set) {
-		level[t.ID] = highest(t.Spec.Classification)
-		rt := register.RecordType{ID: t.ID, Name: t.Name, Level: level[t.ID], Personal: t.Spec.Classification.Personal, Object: t.Object}
-		if t.Spec.Master != "" {
-			rt.Masters = 1
-		}
-		d.RecordTypes = append(d.RecordTypes, rt)
-	}
-	at := map[string]register.Interface{}
-	for _, i := range def.All[iface.Spec](set) {
-		x := register.Interface{ID: i.ID, Name: i.Name, System: set.Present("System", i.Spec.System), Style: i.Spec.Style, Documented: i.Spec.Definition != "", Records: i.Spec.Records, Object: i.Object}
-		for _, r := range i.Spec.Records {
-			if c, ok := level[set.Present("RecordType", r)]; ok && (x.Class == nil || c > *x.Class) {
-				x.Class = &c
-			}
-		}
-		at[i.ID] = x
-		d.Interfaces = append(d.Interfaces, x)
-	}
-	for _, f := range def.All[flow.Spec](set) {
-		from, to := at[set.Present("Interface", f.Spec.From)], at[set.Present("Interface", f.Spec.To)]
-		x := register.Flow{ID: f.ID, Name: f.Name, From: from.System, To: to.System, FromInterface: from.ID, ToInterface: to.ID, Record: f.Spec.Record, Agreement: f.Spec.Agreement,
-			Purpose: f.Spec.Purpose, Via: f.Spec.Via, Every: f.Spec.Expect.Every.D(), Object: f.Object, Href: "/staff/flows/" + f.ID}
-		if x.Via == "" {
-			x.Via = "exchange"
-		}
-		if a, ok := def.Get[agreement.Spec](set, f.Spec.Agreement); ok {
-			x.AgreementStarts, x.AgreementTo = a.Spec.Starts, a.Spec.Ends
-		}
-		d.Flows = append(d.Flows, x)
-	}
-	return d
-}
-
-// highest is the class of the most sensitive field of a record type.
-func highest(c contract.Classification) reeve.Class {
-	most := c.Level
-	for _, class := range c.Fields {
-		most = max(most, class)
-	}
-	return most
 }
 
 // observed tells the estate what went through the exchange up to now.

@@ -1,4 +1,4 @@
-package app
+package offline
 
 import (
 	"archive/zip"
@@ -33,7 +33,7 @@ func Export(ctx context.Context, w io.Writer, folder fs.FS, format string, o Exp
 	if err != nil {
 		return nil, err
 	}
-	s, problems, err := offline(ctx, folder, now)
+	s, problems, err := snapshot(ctx, folder, now)
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
@@ -52,7 +52,7 @@ func Export(ctx context.Context, w io.Writer, folder fs.FS, format string, o Exp
 // there yet or empty.
 func ExportSite(ctx context.Context, dir string, folder fs.FS, o ExportOptions, now time.Time) ([]Problem, error) {
 	if there, err := os.ReadDir(dir); err == nil && len(there) > 0 {
-		return nil, reeve.E(reeve.Conflict, "app.ExportSite", "%s is not empty: give a folder that is, or a file that ends in .zip", dir)
+		return nil, reeve.E(reeve.Conflict, "offline.ExportSite", "%s is not empty: give a folder that is, or a file that ends in .zip", dir)
 	}
 	var b bytes.Buffer
 	problems, err := Export(ctx, &b, folder, "site", o, now)

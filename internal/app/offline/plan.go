@@ -1,4 +1,4 @@
-package app
+package offline
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type Standards struct {
 // CheckStandards holds a folder to its own standards, or to those of the library,
 // as it is at now. The names of files in the report begin with prefix.
 func CheckStandards(ctx context.Context, folder fs.FS, library bool, prefix string, now time.Time) (*Standards, []Problem, error) {
-	s, problems, err := offline(ctx, folder, now)
+	s, problems, err := snapshot(ctx, folder, now)
 	if err != nil || len(problems) > 0 {
 		return nil, problems, err
 	}
@@ -44,23 +44,23 @@ func (s *Standards) SARIF(w io.Writer) error {
 	return sarif.Write(w, s.outcome, sarif.Options{Version: Version(), Prefix: s.prefix})
 }
 
-// offline is the estate that a folder alone describes.
-func offline(ctx context.Context, folder fs.FS, now time.Time) (*register.Snapshot, []Problem, error) {
-	set, problems := def.Load(folder, registry())
+// snapshot is the estate that a folder alone describes.
+func snapshot(ctx context.Context, folder fs.FS, now time.Time) (*register.Snapshot, []Problem, error) {
+	set, problems := def.Load(folder, Registry())
 	if len(problems) > 0 {
 		return nil, problems, nil
 	}
-	return estate.Folder(ctx, set, declaredExchange{}, now)
+	return estate.Folder(ctx, set, Exchange{}, now)
 }
 
 // Plan says what differs between two folders of definitions, both as they would
 // be at now. Problems are those of the folder after.
 func Plan(ctx context.Context, before, after fs.FS, now time.Time) (*change.Difference, []Problem, error) {
-	b, problems, err := offline(ctx, after, now)
+	b, problems, err := snapshot(ctx, after, now)
 	if err != nil || len(problems) > 0 {
 		return nil, problems, err
 	}
-	a, problems, err := offline(ctx, before, now)
+	a, problems, err := snapshot(ctx, before, now)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,4 +1,4 @@
-package app
+package offline
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 // values are all definitions of a folder, as expressions see them.
 func values(t *testing.T, dir string) map[string]any {
 	t.Helper()
-	set, problems := def.Load(os.DirFS(dir), registry())
+	set, problems := def.Load(os.DirFS(dir), Registry())
 	if set == nil {
 		t.Fatal(problems)
 	}
@@ -26,7 +26,7 @@ func values(t *testing.T, dir string) map[string]any {
 
 func TestTheSampleBodyInTheOneFormIsTheSameBody(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "demo", "body"))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "..", "demo", "body"))); err != nil {
 		t.Fatal(err)
 	}
 	before := values(t, dir)

@@ -1,4 +1,4 @@
-package app
+package offline
 
 import (
 	"bytes"
@@ -26,10 +26,10 @@ type FormatReport struct {
 // check it writes nothing. Links are passed over, and so are YAML files that hold
 // no definition.
 func FormatDefinitions(dir string, check bool) (report FormatReport, err error) {
-	order := edit.Order(registry())
+	order := edit.Order(Registry())
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return report, reeve.E(reeve.Invalid, "app.FormatDefinitions", "%s is not a folder of definitions", dir)
+		return report, reeve.E(reeve.Invalid, "offline.FormatDefinitions", "%s is not a folder of definitions", dir)
 	}
 	defer root.Close()
 	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {

@@ -1,7 +1,15 @@
-package app
+// Package offline is what the commands do with a folder of definitions where no
+// program runs: they check it, plan a change, test it, print it in one form, import
+// into it and export what it says.
+//
+// What is guaranteed. Nothing here opens a database, waits for the network or knows
+// more than the folder says; the same folder and day always give the same answer.
+package offline
 
 import (
 	"fmt"
+	"io/fs"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -13,8 +21,8 @@ import (
 	"github.com/reeve-civic/reeve/internal/services"
 )
 
-// registry is every kind of definition that the blocks read.
-func registry() *def.Registry {
+// Registry is every kind of definition that the blocks read.
+func Registry() *def.Registry {
 	return def.NewRegistry(slices.Concat(estate.Kinds(), exchange.Kinds(), services.Kinds())...)
 }
 
@@ -23,7 +31,7 @@ type Problem = def.Problem
 
 // Kinds are the names of all kinds of definition.
 func Kinds() (names []string) {
-	for _, k := range registry().Kinds() {
+	for _, k := range Registry().Kinds() {
 		names = append(names, k.Name)
 	}
 	return names
@@ -31,15 +39,15 @@ func Kinds() (names []string) {
 
 // Schema is the JSON Schema of a kind, for editors.
 func Schema(kind string) ([]byte, error) {
-	b, err := describe.Schema(registry(), kind)
+	b, err := describe.Schema(Registry(), kind)
 	if reeve.KindOf(err) == reeve.NotFound {
-		err = reeve.E(reeve.NotFound, "app.Schema", "%s. The kinds are %s", reeve.Message(err), strings.Join(Kinds(), ", "))
+		err = reeve.E(reeve.NotFound, "offline.Schema", "%s. The kinds are %s", reeve.Message(err), strings.Join(Kinds(), ", "))
 	}
 	return b, err
 }
 
 // Reference is the reference of all kinds in Markdown.
-func Reference() string { return string(describe.Docs(registry())) }
+func Reference() string { return string(describe.Docs(Registry())) }
 
 // Summary counts definitions by kind.
 type Summary map[string]int
@@ -55,4 +63,26 @@ func (s Summary) String() string {
 		return strings.Compare(a[strings.Index(a, " "):], b[strings.Index(b, " "):])
 	})
 	return fmt.Sprintf("%d definitions, no problems: %s.", total, strings.Join(kinds, ", "))
+}
+
+// Check loads a folder of definitions of all kinds and compiles them as a
+// running program would.
+func Check(folder fs.FS) (Summary, []Problem) {
+	set, problems := def.Load(folder, Registry())
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	s := Summary{}
+	for _, o := range set.Objects() {
+		s[o.Kind]++
+	}
+	return s, nil
+}
+
+// Version is the version of the program as it was built.
+func Version() string {
+	if i, ok := debug.ReadBuildInfo(); ok && i.Main.Version != "" {
+		return i.Main.Version
+	}
+	return "devel"
 }
