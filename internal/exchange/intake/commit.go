@@ -165,7 +165,7 @@ func (r *run) commit(b *batch) error {
 	strict := ok && t.Strict
 	var c Counts
 	var lines []byte
-	spool := r.count > 0 // the receipts of a short submission are not kept
+	spool := r.count > 0 && r.call.Mark == nil // the receipts of a short submission are not kept
 	err := r.d.o.DB.Update(r.ctx, func(tx *store.Tx) error {
 		c, lines = Counts{}, nil
 		if err := r.decide(tx, b, strict); err != nil {
@@ -178,8 +178,8 @@ func (r *run) commit(b *batch) error {
 		if err := see(tx, r.call.Actor.Party, r.call.Type, c); err != nil {
 			return err
 		}
-		if !spool {
-			return nil
+		if err := r.mark(tx, b, c); err != nil || !spool {
+			return err
 		}
 		if r.count == 1 {
 			if err := putSubmission(tx, r.submission("receiving")); err != nil {

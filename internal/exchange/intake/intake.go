@@ -16,6 +16,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -28,6 +29,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/connector/format"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/exchange/once"
@@ -134,6 +136,16 @@ type Call struct {
 	Header   string    // the Idempotency-Key, ""
 	Declared bool      // the caller says that each line is a record
 	Body     io.Reader // read to its end, or until it fails
+
+	// Rows takes the place of Body: rows of a file or a poll. Those up to First are
+	// passed over. Mark, if any, is called in the transaction of every commit; an
+	// error of it undoes the commit. It may be called again for the same rows, and
+	// then its first call did nothing. Receipts are not kept: it is told of faults.
+	Rows  format.Reader
+	First int64
+	Mark  func(tx *store.Tx, m Mark) error
+	// Submission names the call in its records and in the journal; "" for a new name.
+	Submission string
 }
 
 // Counts is what became of the records of a submission.
@@ -170,11 +182,14 @@ func (r *Result) Spooled() bool { return r.spooled }
 // whole (who may send what, or a database that does not answer); then r still
 // counts what was kept before it.
 func (d *Desk) Submit(ctx context.Context, c Call) (r *Result, err error) {
+	stop := ctx
 	ctx = context.WithoutCancel(ctx) // what was read is kept, whether or not the caller still listens
-	r = &Result{Submission: "sub-" + strings.ToLower(rand.Text())}
+	r = &Result{Submission: cmp.Or(c.Submission, "sub-"+strings.ToLower(rand.Text()))}
 	t, err := d.may(ctx, c)
 	if err != nil {
-		_, _ = io.Copy(io.Discard, c.Body) // so that the caller gets to read the answer
+		if c.Body != nil {
+			_, _ = io.Copy(io.Discard, c.Body) // so that the caller gets to read the answer
+		}
 		return r, err
 	}
 	c.Type = t.ID
@@ -183,7 +198,11 @@ func (d *Desk) Submit(ctx context.Context, c Call) (r *Result, err error) {
 		run.header = d.o.Once.Header(c.Actor.Party, c.Type, c.Header)
 		r.Submission += "." + base64.RawURLEncoding.EncodeToString(run.header[:])
 	}
-	err = run.read()
+	if c.Rows != nil {
+		err = run.readRows(stop)
+	} else {
+		err = run.read()
+	}
 	if err == nil && r.spooled {
 		err = run.finish()
 	}
@@ -278,6 +297,7 @@ type run struct {
 	flying    atomic.Int64  // batches between dispatch and commit
 	landed    chan struct{} // a batch was committed
 	batch     *batch
+	last      *batch // that took the last record
 	order     chan *batch
 	malformed atomic.Int64
 
@@ -289,6 +309,7 @@ type run struct {
 type batch struct {
 	buf   []byte
 	items []item
+	rows  []mark // of the items, where they are rows
 	rules *Rules
 	ahead *once.Batch
 	ready chan error
@@ -304,25 +325,7 @@ func (r *run) read() error {
 
 	r.order, r.landed = make(chan *batch, 2), make(chan struct{}, 1)
 	committed := make(chan error, 1)
-	go func() {
-		var failed error
-		for b := range r.order {
-			err := <-b.ready
-			if failed == nil && err == nil {
-				err = r.commit(b)
-			}
-			if failed == nil && err != nil {
-				failed = err
-				close(stop)
-			}
-			r.flying.Add(-1)
-			select {
-			case r.landed <- struct{}{}:
-			default:
-			}
-		}
-		committed <- failed
-	}()
+	go r.commitAll(stop, committed)
 
 	s := &splitter{declared: r.call.Declared, emit: r.take}
 	stopped := false
@@ -356,6 +359,27 @@ func (r *run) read() error {
 		r.result.Shape = "lines"
 	}
 	return failed
+}
+
+// commitAll commits batches in order, and closes stop at the first that fails.
+func (r *run) commitAll(stop chan<- struct{}, committed chan<- error) {
+	var failed error
+	for b := range r.order {
+		err := <-b.ready
+		if failed == nil && err == nil {
+			err = r.commit(b)
+		}
+		if failed == nil && err != nil {
+			failed = err
+			close(stop)
+		}
+		r.flying.Add(-1)
+		select {
+		case r.landed <- struct{}{}:
+		default:
+		}
+	}
+	committed <- failed
 }
 
 // chunks yields the parts of the body; where none is at hand and nothing is under
@@ -430,6 +454,7 @@ func (r *run) take(rec []byte, tooLarge bool) {
 		}
 	}
 	b := r.batch
+	r.last = b
 	at := len(b.buf)
 	b.buf = append(b.buf, rec...)
 	b.items = append(b.items, item{from: at, to: len(b.buf), place: r.records})
@@ -437,7 +462,7 @@ func (r *run) take(rec []byte, tooLarge bool) {
 		b.items[len(b.items)-1].refuse(reeve.TooLarge, "too-large", "is larger than 1 MiB, the limit for one record")
 	}
 	r.records++
-	if len(b.items) >= batchRecords {
+	if len(b.items) >= batchRecords && r.call.Rows == nil {
 		r.dispatch()
 	}
 }
@@ -465,6 +490,7 @@ func (r *run) safely(b *batch) (err error) {
 			err = fmt.Errorf("intake: panic while checking: %v", p)
 		}
 	}()
+	b.sum()
 	return r.check(b)
 }
 
