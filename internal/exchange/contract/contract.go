@@ -35,6 +35,7 @@ type Spec struct {
 	Schema         string         `json:"schema" def:"required,file" doc:"The JSON Schema of a record: a file of the definitions folder."`
 	Key            string         `json:"key" doc:"JSON Pointer to the value that names the record to its sender: the same key again is a new version."`
 	Order          string         `json:"order" def:"enum=strict|none" doc:"strict: a record waits for a held or failing one with the same key. Default none."`
+	Approval       string         `json:"approval,omitempty" def:"enum=internal|confidential|restricted|never" doc:"From which class of field on a correction of a held record must be approved by a second person. Default restricted."`
 	About          []string       `json:"about" doc:"JSON Pointers to what names the person, for pages."`
 	Classification Classification `json:"classification" doc:"How sensitive a record is, and which fields are more so."`
 	LawfulBasis    LawfulBasis    `json:"lawfulBasis" doc:"UK GDPR lawful basis, for personal data."`
@@ -166,6 +167,8 @@ type Type struct {
 	Level    reeve.Class
 	Personal bool
 
+	approval reeve.Class // from which on a correction is approved by a second person
+
 	key     []string // tokens of Key
 	classes map[string]reeve.Class
 	schema  *jsonschema.Schema
@@ -175,7 +178,7 @@ func newType(o *def.Object, spec *Spec, sch *jsonschema.Schema) *Type {
 	t := &Type{
 		ID: reeve.RecordType(o.ID), Name: o.Name, Key: Pointer(spec.Key), Strict: spec.Order == "strict",
 		Level: spec.Classification.Level, Personal: spec.Classification.Personal,
-		classes: make(map[string]reeve.Class), schema: sch,
+		classes: make(map[string]reeve.Class), schema: sch, approval: approvalFrom(spec.Approval),
 	}
 	for _, old := range o.Formerly {
 		t.Formerly = append(t.Formerly, reeve.RecordType(old))
@@ -189,6 +192,24 @@ func newType(o *def.Object, spec *Spec, sch *jsonschema.Schema) *Type {
 	}
 	return t
 }
+
+func approvalFrom(s string) reeve.Class {
+	switch s {
+	case "":
+		return reeve.Restricted
+	case "never":
+		return reeve.Restricted + 1
+	}
+	c, err := reeve.ParseClass(s)
+	if err != nil { // the loader takes no other
+		return reeve.Public
+	}
+	return c
+}
+
+// Approved reports whether a correction of a field of this class must be approved
+// by a second person.
+func (t *Type) Approved(c reeve.Class) bool { return c >= t.approval }
 
 // IDs are the type's id and those it had before: its records may be kept under any.
 func (t *Type) IDs() []reeve.RecordType { return append([]reeve.RecordType{t.ID}, t.Formerly...) }

@@ -117,8 +117,8 @@ func (w *Ward) Recheck(ctx context.Context, actor reeve.Actor, f Filter) (looked
 // recheck sends an open record on if it is in order now. Nothing is journalled if not.
 func (w *Ward) recheck(tx *store.Tx, actor reeve.Actor, id reeve.RecordID) (bool, error) {
 	h, err := w.GetTx(tx, id)
-	if err != nil || h.State != Open {
-		return false, err // another of its lane took it along
+	if err != nil || h.State != Open || h.Correction != 0 {
+		return false, err // another of its lane took it along, or it is being corrected
 	}
 	t, ok := w.o.Types().Type(h.Type)
 	if !ok {

@@ -58,6 +58,7 @@ type Held struct {
 	At         time.Time
 	Body       []byte
 	Problems   []reeve.Problem
+	Correction int64          // of many, that it is set aside for; 0 for none
 	Became     reeve.RecordID // the id under which it went on
 	Settled    time.Time
 	SettledBy  string
@@ -80,7 +81,9 @@ type Options struct {
 	Types   func() *contract.Set // in force
 	Set     func() string        // hash of the definitions in force
 	Parking Parking              // may be nil: then nothing can be parked
-	Zone    *time.Location       // of times on pages; nil for UTC
+	// Settled is told how long a record was held that goes on now, for metrics.
+	Settled func(t reeve.RecordType, held time.Duration)
+	Zone    *time.Location // of times on pages; nil for UTC
 	// Name is what pages call a definition, by kind and id; nil: its id.
 	Name func(kind, id string) string
 	// Lineage is every id that a definition has or had, by kind and one of them, the
@@ -99,7 +102,8 @@ func New(ctx context.Context, o Options) (*Ward, error) {
 	if err := o.DB.Migrate(ctx, "quarantine", migrations); err != nil {
 		return nil, err
 	}
-	return &Ward{o: o}, nil
+	w := &Ward{o: o}
+	return w, w.Regroup(ctx)
 }
 
 // SetParking names who parks records. Call it before serving.
@@ -133,11 +137,16 @@ type Outcome struct {
 // Correct replaces the body of a held record. If it is good now it goes on, and
 // those that wait for it alone follow; else it stays, with its new problems.
 func (w *Ward) Correct(tx *store.Tx, actor reeve.Actor, id reeve.RecordID, body []byte) (Outcome, error) {
-	const op = "quarantine.Correct"
-	h, err := w.open(tx, op, id)
+	h, err := w.free(tx, "quarantine.Correct", id)
 	if err != nil {
 		return Outcome{}, err
 	}
+	return w.correct(tx, actor, h, body, nil)
+}
+
+func (w *Ward) correct(tx *store.Tx, actor reeve.Actor, h Held, body []byte, why []string) (Outcome, error) {
+	const op = "quarantine.Correct"
+	id := h.ID
 	v, err := rawjson.Decode(body)
 	if err != nil {
 		return Outcome{ID: id, Problems: []reeve.Problem{{Message: "is not well-formed JSON: " + err.Error()}}}, nil
@@ -146,7 +155,7 @@ func (w *Ward) Correct(tx *store.Tx, actor reeve.Actor, id reeve.RecordID, body 
 	if err != nil {
 		return Outcome{}, fmt.Errorf("%s: %w", op, err)
 	}
-	changed, lane := changes(old, v), h.Lane
+	changed, lane := append(why[:len(why):len(why)], changes(old, v)...), h.Lane
 	h.Body = rawjson.AppendCompact(nil, body)
 	t, ok := w.o.Types().Type(h.Type)
 	if !ok {
@@ -277,6 +286,9 @@ func (w *Ward) settle(tx *store.Tx, by, verb string, h Held, why []string) error
 	if err := w.update(tx, h); err != nil {
 		return err
 	}
+	if w.o.Settled != nil && h.State == Released {
+		w.o.Settled(h.Type, tx.Now.Sub(h.At))
+	}
 	return w.tell(tx, by, verb, h, why)
 }
 
@@ -286,7 +298,7 @@ func (w *Ward) tell(tx *store.Tx, by, verb string, h Held, why []string) error {
 }
 
 // follow releases, in order, those of a lane that waited and have nothing wrong,
-// up to the first that has.
+// up to the first that has, or that is set aside for a correction.
 func (w *Ward) follow(tx *store.Tx, by string, lane once.Hash) (n int, err error) {
 	if lane.Zero() {
 		return 0, nil
@@ -304,8 +316,10 @@ func (w *Ward) follow(tx *store.Tx, by string, lane once.Hash) (n int, err error
 		if !ok {
 			return n, nil
 		}
-		h.Key, h.Problems = t.Check(h.Body)
-		if len(h.Problems) > 0 {
+		if h.Correction == 0 {
+			h.Key, h.Problems = t.Check(h.Body)
+		}
+		if len(h.Problems) > 0 || h.Correction != 0 {
 			h.Waits = ""
 			if err := w.update(tx, h); err != nil {
 				return n, err
@@ -332,7 +346,7 @@ func (w *Ward) Discard(tx *store.Tx, actor reeve.Actor, id reeve.RecordID, reaso
 	if reason == "" {
 		return Outcome{}, reeve.E(reeve.Invalid, op, "give a reason")
 	}
-	h, err := w.open(tx, op, id)
+	h, err := w.free(tx, op, id)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -345,6 +359,15 @@ func (w *Ward) Discard(tx *store.Tx, actor reeve.Actor, id reeve.RecordID, reaso
 	}
 	followed, err := w.follow(tx, actor.ID, h.Lane)
 	return Outcome{ID: id, Followed: followed}, err
+}
+
+// free loads a record that is still held and set aside for no correction.
+func (w *Ward) free(tx *store.Tx, op string, id reeve.RecordID) (Held, error) {
+	h, err := w.open(tx, op, id)
+	if err == nil && h.Correction != 0 {
+		err = reeve.E(reeve.Conflict, op, "%s is part of correction %d: release or undo that first", id, h.Correction)
+	}
+	return h, err
 }
 
 // open loads a record that is still held.
@@ -388,7 +411,7 @@ func notHeld(id reeve.RecordID) error {
 // changes lists where two records differ, by names that may be told.
 func changes(a, b any) []string {
 	var out []string
-	diff("", a, b, &out)
+	diff("", a, b, agreement.SafeName, &out)
 	slices.Sort(out)
 	out = slices.Compact(out)
 	if len(out) > 50 {
@@ -397,20 +420,21 @@ func changes(a, b any) []string {
 	return out
 }
 
-func diff(at string, a, b any, out *[]string) {
+// diff tells where a and b differ; name is how the name of a field is written.
+func diff(at string, a, b any, name func(string) string, out *[]string) {
 	switch a := a.(type) {
 	case map[string]any:
 		if b, ok := b.(map[string]any); ok {
 			for k, v := range a {
 				if w, ok := b[k]; ok {
-					diff(at+"/"+agreement.SafeName(k), v, w, out)
+					diff(at+"/"+name(k), v, w, name, out)
 				} else {
-					*out = append(*out, at+"/"+agreement.SafeName(k))
+					*out = append(*out, at+"/"+name(k))
 				}
 			}
 			for k := range b {
 				if _, ok := a[k]; !ok {
-					*out = append(*out, at+"/"+agreement.SafeName(k))
+					*out = append(*out, at+"/"+name(k))
 				}
 			}
 			return
@@ -418,7 +442,7 @@ func diff(at string, a, b any, out *[]string) {
 	case []any:
 		if b, ok := b.([]any); ok && len(a) == len(b) {
 			for i := range a {
-				diff(fmt.Sprintf("%s/%d", at, i), a[i], b[i], out)
+				diff(fmt.Sprintf("%s/%d", at, i), a[i], b[i], name, out)
 			}
 			return
 		}

@@ -64,7 +64,10 @@ func (w *Ward) insert(tx *store.Tx, h Held) error {
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, '')`,
 		h.N, string(h.ID), string(h.State), string(h.Type), h.Sender, string(h.Waits), h.Submission, h.Set,
 		hashOrNull(h.Lane), hashOrNull(h.Known), h.Sent[:], h.At, len(h.Problems), body)
-	return err
+	if err != nil {
+		return err
+	}
+	return w.enlist(tx, h)
 }
 
 func (w *Ward) update(tx *store.Tx, h Held) error {
@@ -85,7 +88,10 @@ func (w *Ward) update(tx *store.Tx, h Held) error {
 	_, err = tx.Exec(`update quarantine_held set state = ?, waits = ?, lane = ?, known = ?, problems = ?, body = ?, became = ?, settled = ?,
 		settled_by = ?, reason = ? where n = ?`, string(h.State), string(h.Waits), hashOrNull(h.Lane), hashOrNull(h.Known), len(h.Problems), body,
 		string(h.Became), settled, h.SettledBy, reason, h.N)
-	return err
+	if err != nil {
+		return err
+	}
+	return w.relist(tx, h)
 }
 
 func (w *Ward) waitFor(tx *store.Tx, n int64, id reeve.RecordID) error {
@@ -93,7 +99,7 @@ func (w *Ward) waitFor(tx *store.Tx, n int64, id reeve.RecordID) error {
 	return err
 }
 
-const heldColumns = `n, id, state, type, sender, waits, submission, set_hash, lane, known, sent, at, body, became, settled, settled_by, reason`
+const heldColumns = `n, id, state, type, sender, waits, submission, set_hash, lane, known, sent, at, body, became, settled, settled_by, reason, correction`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -102,7 +108,7 @@ func (w *Ward) scan(r scanner) (Held, error) {
 	var at, settled int64
 	var lane, known, sent, body, reason []byte
 	err := r.Scan(&h.N, &h.ID, &h.State, &h.Type, &h.Sender, &h.Waits, &h.Submission, &h.Set, &lane, &known, &sent, &at, &body,
-		&h.Became, &settled, &h.SettledBy, &reason)
+		&h.Became, &settled, &h.SettledBy, &reason, &h.Correction)
 	if err != nil {
 		return h, err
 	}
