@@ -23,7 +23,7 @@ const module = "github.com/reeve-civic/reeve"
 var kernels = []string{"store", "seal", "journal", "log", "bus", "rules", "policy", "def", "web"}
 
 // testKits are packages that only tests and tools may import.
-var testKits = []string{"internal/kernel/store/storetest", "internal/kernel/web/webtest", "internal/estate/estatetest", "connector/connectortest", "internal/estate/estatetest"}
+var testKits = []string{"internal/kernel/store/storetest", "internal/kernel/web/webtest", "internal/estate/estatetest", "connector/connectortest", "connector/connectortest/sshd"}
 
 // sizes of a room: beyond these a new room is asked for.
 const (
