@@ -17,6 +17,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/exchange/once"
 	"github.com/reeve-civic/reeve/internal/exchange/openapi"
+	"github.com/reeve-civic/reeve/internal/exchange/process"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/exchange/trail"
 	"github.com/reeve-civic/reeve/internal/kernel"
@@ -27,7 +28,7 @@ import (
 // Kinds are the kinds of definition that the exchange reads.
 func Kinds() []def.Kind {
 	schemas := new(contract.Schemas)
-	return []def.Kind{contract.Kind(schemas), agreement.Kind(schemas), iface.Kind(), flow.Kind()}
+	return []def.Kind{contract.Kind(schemas), agreement.Kind(schemas), iface.Kind(), flow.Kind(), process.Kind()}
 }
 
 // Asks are the questions that the exchange asks of other blocks, and what it is
@@ -51,6 +52,7 @@ type Exchange struct {
 	Intake     *intake.Desk
 	Delivery   *delivery.Desk
 	Flows      *flow.Runner
+	Processes  *process.Runner
 	Trail      *trail.Teller
 
 	rules atomic.Pointer[intake.Rules]
@@ -72,12 +74,13 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	if err := x.activate(ctx, k); err != nil {
 		return nil, err
 	}
-	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: x.Flows, Name: names(k), List: lists(k), Lineage: lineage(k), Zone: k.Zone}
+	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: carriers{x}, Name: names(k), List: lists(k), Lineage: lineage(k), Zone: k.Zone}
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
 	(&openapi.Publisher{Defs: k.Defs, Body: k.Body, BaseURL: k.BaseURL}).Mount(k.Web)
 	x.Trail.Mount(k.Web)
 	x.Flows.Mount(k.Web)
+	x.Processes.Mount(k.Web)
 	k.Worker("intake", x.Intake.Step)
 	k.Worker("once", x.Once.Step)
 	return x, nil
@@ -117,15 +120,24 @@ func (x *Exchange) openFlows(ctx context.Context, k *kernel.Kernel, asks Asks) (
 	for name, r := range asks.Receivers {
 		x.Delivery.Receiver(name, r)
 	}
-	x.Flows, err = flow.Open(ctx, flow.Options{DB: k.DB, Log: k.Log, Journal: k.Journal, Desk: x.Delivery, Slog: k.Slog, Now: k.Now,
+	x.Processes, err = process.Open(ctx, process.Options{DB: k.DB, Keys: k.Keys, Log: k.Log, Journal: k.Journal, Slog: k.Slog, Now: k.Now, Getenv: k.Getenv,
+		Address: asks.Address,
+		Park: func(tx *store.Tx, f process.Failed) error {
+			return x.park(tx, k, quarantine.Parked{Flow: f.Process, N: f.N, ID: f.Record, Cause: "could not be completed, and was undone", Problems: f.Problems})
+		}})
+	if err != nil {
+		return err
+	}
+	x.Flows, err = flow.Open(ctx, flow.Options{DB: k.DB, Log: k.Log, Journal: k.Journal, Desk: x.Delivery, Slog: k.Slog, Now: k.Now, Steps: x.Processes.Carried,
 		Park: func(tx *store.Tx, s flow.Stuck) error {
 			return x.park(tx, k, quarantine.Parked{Flow: s.Flow, N: s.N, ID: s.Record, Cause: "could not be prepared", Problems: s.Problems})
 		}})
 	if err != nil {
 		return err
 	}
-	x.Quarantine.SetParking(x.Flows)
+	x.Quarantine.SetParking(carriers{x})
 	k.Worker("flows", x.Flows.Step)
+	k.Worker("processes", x.Processes.Step)
 	k.Worker("delivery", x.Delivery.Step)
 	return nil
 }
@@ -138,6 +150,35 @@ func (x *Exchange) park(tx *store.Tx, k *kernel.Kernel, p quarantine.Parked) err
 	}
 	p.Type, p.Sender = rec.Type, rec.Sender
 	return x.Quarantine.Park(tx, p)
+}
+
+// carriers are the flows, in one step or several: what carries a record on.
+type carriers struct{ x *Exchange }
+
+// Retry implements [quarantine.Parking].
+func (c carriers) Retry(tx *store.Tx, id string, n int64) error {
+	if _, ok := c.x.Processes.Set().Get(id); ok {
+		return c.x.Processes.Retry(tx, id, n)
+	}
+	return c.x.Flows.Retry(tx, id, n)
+}
+
+// GiveUp implements [quarantine.Parking].
+func (c carriers) GiveUp(tx *store.Tx, id string, n int64) error {
+	if _, ok := c.x.Processes.Set().Get(id); ok {
+		return nil // what was done was undone already
+	}
+	return c.x.Flows.GiveUp(tx, id, n)
+}
+
+// Trail implements [trail.Flows].
+func (c carriers) Trail(ctx context.Context, n int64, t reeve.RecordType) ([]flow.Leg, error) {
+	legs, err := c.x.Flows.Trail(ctx, n, t)
+	if err != nil {
+		return nil, err
+	}
+	more, err := c.x.Processes.Trail(ctx, n, t)
+	return append(legs, more...), err
 }
 
 // activate follows the definitions: a new set is compiled as a whole, then put in
@@ -158,7 +199,12 @@ func (x *Exchange) activate(ctx context.Context, k *kernel.Kernel) error {
 		if len(problems) > 0 {
 			return nil, problems
 		}
+		processes, problems := process.Compile(s, types, flows)
+		if len(problems) > 0 {
+			return nil, problems
+		}
 		return func() {
+			x.Processes.Use(processes)
 			x.rules.Store(&intake.Rules{Types: types, Agreements: agreements, Set: s.Hash()})
 			x.Flows.Use(flows)
 			if err := x.Once.Rename(ctx, s); err != nil { // in force all the same, and stored at the next start

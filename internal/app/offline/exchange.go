@@ -39,7 +39,7 @@ func (Exchange) Declared(set *def.Set) (d register.Declared) {
 		from, to := at[set.Present("Interface", f.Spec.From)], at[set.Present("Interface", f.Spec.To)]
 		x := register.Flow{ID: f.ID, Name: f.Name, From: from.System, To: to.System, FromInterface: from.ID, ToInterface: to.ID, Record: f.Spec.Record, Agreement: f.Spec.Agreement,
 			Purpose: f.Spec.Purpose, Via: f.Spec.Via, Every: f.Spec.Expect.Every.D(), Object: f.Object, Href: "/staff/flows/" + f.ID}
-		if x.Via == "" {
+		if x.Via == "" || x.Via == "process" {
 			x.Via = "exchange"
 		}
 		if a, ok := def.Get[agreement.Spec](set, f.Spec.Agreement); ok {

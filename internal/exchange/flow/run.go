@@ -41,6 +41,8 @@ type Options struct {
 	Now     func() time.Time
 	// Park puts a record that is stuck where people see it.
 	Park func(tx *store.Tx, s Stuck) error
+	// Steps tells how often a flow was done as a step of a process, and when last; may be nil.
+	Steps func(tx *store.Tx, flow string) (n int64, last time.Time, err error)
 }
 
 // Runner runs the flows of the set in force.

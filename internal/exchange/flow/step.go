@@ -67,9 +67,8 @@ func (s *Set) Entry(f *Flow, rec *reclog.Record, verb string, why ...string) jou
 // Interface is the definition of the interface that the flow goes to.
 func (f *Flow) Interface() *iface.Spec { return f.iface }
 
-// Step is the state of a flow that is a step of processes.
-type Step struct {
-	Delivered int64
-	Open      int       // runs that have begun and not ended
-	Last      time.Time // when it last carried something
+// Leg is a leg of this flow for which nothing was done yet.
+func (f *Flow) Leg() Leg {
+	return Leg{Flow: f.ID, Name: f.Name, System: f.To.System, SystemName: f.To.SystemName, Organisation: f.Agreement.To,
+		Interface: f.To.Interface, Agreement: f.Agreement.ID, Purpose: f.Purpose, Fields: names(f.Fields), State: "waiting"}
 }

@@ -51,8 +51,7 @@ func (r *Runner) Trail(ctx context.Context, n int64, t reeve.RecordType) (legs [
 }
 
 func (r *Runner) leg(tx *store.Tx, f *Flow, n int64) (Leg, error) {
-	leg := Leg{Flow: f.ID, Name: f.Name, System: f.To.System, SystemName: f.To.SystemName, Organisation: f.Agreement.To,
-		Interface: f.To.Interface, Agreement: f.Agreement.ID, Purpose: f.Purpose, Fields: names(f.Fields), State: "waiting"}
+	leg := f.Leg()
 	if d, at, ok, err := findAgain(tx, f.ID, n); ok || err != nil {
 		leg.decided(d, at)
 		return leg, err
@@ -217,6 +216,14 @@ func (s *Stat) add(d delivery.Stat) {
 
 func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, err error) {
 	s = Stat{Flow: f.ID, Name: f.Name, From: f.From, To: f.To, Type: f.Type.ID, Agreement: f.Agreement.ID, Purpose: f.Purpose, Via: "exchange", State: "running"}
+	if f.Spec.Via == "process" && r.o.Steps != nil {
+		if s.Delivered, s.LastSeen, err = r.o.Steps(tx, f.ID); err != nil {
+			return s, err
+		}
+		e := f.Spec.Expect.Every
+		s.Quiet = e > 0 && !s.LastSeen.IsZero() && now.Sub(s.LastSeen) > e.D()
+		return s, nil
+	}
 	if !f.Spec.Carried() {
 		s.Via, s.State = f.Spec.Via, "drawn"
 		return s, nil
