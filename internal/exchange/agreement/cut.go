@@ -165,7 +165,7 @@ func (c *cutter) object(dst []byte, i int, n *node, depth int) (_ []byte, next i
 			return nil, 0, false, cutError{}
 		}
 		keyAt := i
-		i = skipString(c.b, i)
+		i = rawjson.SkipText(c.b, i)
 		if i > len(c.b) {
 			return nil, 0, false, cutError{}
 		}
@@ -274,68 +274,14 @@ func (c *cutter) array(dst []byte, i int, n *node, depth int) (_ []byte, next in
 	}
 }
 
-func (c *cutter) space(i int) int {
-	for i < len(c.b) && (c.b[i] == ' ' || c.b[i] == '\n' || c.b[i] == '\r' || c.b[i] == '\t') {
-		i++
-	}
-	return i
-}
+func (c *cutter) space(i int) int { return rawjson.Space(c.b, i) }
 
 // skip returns the index after the value at i, -1 if it has no end.
 func (c *cutter) skip(i int) int {
-	b := c.b
-	if i >= len(b) {
-		return -1
+	if end := rawjson.SkipValue(c.b, i); end < len(c.b) {
+		return end
 	}
-	switch b[i] {
-	case '"':
-		if i = skipString(b, i); i > len(b) {
-			return -1
-		}
-		return i
-	case '{', '[':
-		depth := 0
-		for i < len(b) {
-			switch b[i] {
-			case '"':
-				if i = skipString(b, i); i > len(b) {
-					return -1
-				}
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				depth--
-				if depth == 0 {
-					return i + 1
-				}
-			}
-			i++
-		}
-		return -1
-	case ',', ':', '}', ']':
-		return -1
-	}
-	for i < len(b) {
-		switch b[i] {
-		case ',', ']', '}', ' ', '\n', '\r', '\t':
-			return i
-		}
-		i++
-	}
-	return -1
-}
-
-// skipString is rawjson.SkipString, faster where strings are long.
-func skipString(b []byte, i int) int {
-	end := bytes.IndexByte(b[i+1:], '"')
-	if end < 0 {
-		return len(b) + 1
-	}
-	if end += i + 1; b[end-1] != '\\' {
-		return end + 1
-	}
-	return rawjson.SkipString(b, i)
+	return -1 // a value at the very end stands in no record
 }
 
 // SafeName is a field's name as it may stand in a message, a receipt or the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/reeve-civic/reeve/internal/exchange/contract/quick"
 	"github.com/reeve-civic/reeve/internal/exchange/rawjson"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
@@ -33,6 +34,7 @@ type Schemas struct {
 type keptSchema struct {
 	files map[string][sha256.Size]byte // it and what it refers to
 	sch   *jsonschema.Schema
+	quick *quick.Program // nil where the schema is the library's alone
 }
 
 // Type prepares one record type; file gives the files of its definitions folder.
@@ -42,20 +44,20 @@ func (s *Schemas) Type(o *def.Object, file func(string) ([]byte, error)) (*Type,
 		return nil, fmt.Errorf("%s is not a RecordType", o.ID)
 	}
 	if spec.schema != nil {
-		return newType(o, spec, spec.schema), nil
+		return newType(o, spec, spec.schema, spec.quick), nil
 	}
-	sch, err := s.schema(path.Clean(spec.Schema), file)
+	k, err := s.schema(path.Clean(spec.Schema), file)
 	if err != nil {
 		return nil, err
 	}
-	return newType(o, spec, sch), nil
+	return newType(o, spec, k.sch, k.quick), nil
 }
 
-func (s *Schemas) schema(name string, file func(string) ([]byte, error)) (*jsonschema.Schema, error) {
+func (s *Schemas) schema(name string, file func(string) ([]byte, error)) (keptSchema, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k, ok := s.kept[name]; ok && k.same(file) {
-		return k.sch, nil
+		return k, nil
 	}
 	k := keptSchema{files: make(map[string][sha256.Size]byte)}
 	var err error
@@ -65,13 +67,14 @@ func (s *Schemas) schema(name string, file func(string) ([]byte, error)) (*jsons
 		return b, err
 	})
 	if err != nil {
-		return nil, err
+		return k, err
 	}
+	k.quick = quick.Compile(k.sch)
 	if s.kept == nil || len(s.kept) > 1000 {
 		s.kept = make(map[string]keptSchema)
 	}
 	s.kept[name] = k
-	return k.sch, nil
+	return k, nil
 }
 
 func (k keptSchema) same(file func(string) ([]byte, error)) bool {

@@ -1,19 +1,15 @@
 package intake
 
 import (
-	"context"
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/once"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
-	"github.com/reeve-civic/reeve/internal/exchange/rawjson"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
 	reclog "github.com/reeve-civic/reeve/internal/kernel/log"
-	"github.com/reeve-civic/reeve/internal/kernel/rules"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
@@ -45,118 +41,6 @@ type item struct {
 func (it *item) refuse(kind reeve.Kind, code, message string) {
 	it.kind, it.code, it.body = kind, code, nil
 	it.problems = []reeve.Problem{{Message: message}}
-}
-
-// check does the costly work on a batch, outside any transaction: is it inside the
-// agreement, is it well-formed, does it fit its type; and looks its keys up ahead.
-func (r *run) check(b *batch) error {
-	b.rules = r.d.o.Rules()
-	t, ok := b.rules.Types.Type(r.call.Type)
-	terms, why := b.rules.Agreements.Intake(r.d.o.DB.Now(), r.call.Actor.Party, r.call.Type)
-	if !ok && why == nil {
-		why = &agreement.Refusal{Code: "no-type", Reason: "the record type is no longer defined"}
-	}
-	arena := make([]byte, 0, len(b.buf))
-	var scratch []byte
-	var hashes []once.Hash
-	for i := range b.items {
-		it := &b.items[i]
-		switch {
-		case it.code != "":
-			continue
-		case why != nil:
-			it.refuse(reeve.Forbidden, why.Code, why.Reason)
-			continue
-		}
-		raw := b.buf[it.from:it.to]
-		v, err := rawjson.Decode(raw)
-		if err != nil {
-			it.refuse(reeve.Invalid, "malformed", "is not well-formed JSON: "+err.Error())
-			r.malformed.Add(1)
-			continue
-		}
-		if _, ok := v.(map[string]any); !ok {
-			it.refuse(reeve.Invalid, "malformed", "must be an object: { ... }")
-			r.malformed.Add(1)
-			continue
-		}
-		if !it.inside(r.ctx, terms, v) {
-			continue
-		}
-		scratch = rawjson.AppendCompact(scratch[:0], raw)
-		at := len(arena)
-		var dropped []string
-		if it.term.Whole() {
-			arena = append(arena, scratch...)
-		} else {
-			var cut []byte
-			if cut, dropped, err = it.term.Cut(scratch); err != nil {
-				it.refuse(reeve.Invalid, "malformed", "is not well-formed JSON")
-				continue
-			}
-			arena = append(arena, cut...)
-			if len(cut) < len(scratch) {
-				if v, err = rawjson.Decode(cut); err != nil {
-					return err
-				}
-			}
-		}
-		it.body = arena[at:len(arena):len(arena)]
-		it.cutOff = names(dropped)
-		it.key, it.problems = t.CheckValue(v)
-		it.digest = r.d.o.Once.Digest(it.body)
-		if it.key != "" {
-			it.known = r.d.o.Once.Key(r.call.Actor.Party, t.ID, it.key)
-			hashes = append(hashes, it.known)
-		}
-		if !r.header.Zero() {
-			it.header = r.d.o.Once.Place(r.header, it.place)
-			hashes = append(hashes, it.header)
-		}
-	}
-	b.buf = nil
-	if len(hashes) == 0 {
-		return nil
-	}
-	var err error
-	b.ahead, err = r.d.o.Once.Ahead(r.ctx, hashes)
-	return err
-}
-
-// outside is the code of a record for which no agreement's condition holds.
-const outside = "outside-agreement"
-
-// inside finds the first term that the record is inside of, or refuses it.
-func (it *item) inside(ctx context.Context, terms []*agreement.Term, v any) bool {
-	message := ""
-	for _, t := range terms {
-		truth, missing, err := t.Admits(ctx, v)
-		switch {
-		case err != nil:
-			message = "cannot be compared with the condition of agreement " + t.Agreement
-		case truth == rules.True:
-			it.term = t
-			return true
-		case truth == rules.Unknown && len(missing) > 0:
-			message = "is outside agreement " + t.Agreement + ", which decides by " + strings.Join(missing, ", ")
-		default:
-			message = "is outside agreement " + t.Agreement + ": its condition does not hold"
-		}
-	}
-	it.refuse(reeve.Forbidden, outside, message)
-	return false
-}
-
-// names lists what was cut off, each name once.
-func names(dropped []string) string {
-	const most = 20
-	if len(dropped) == 0 {
-		return ""
-	}
-	if len(dropped) > most {
-		dropped = append(dropped[:most:most], "…")
-	}
-	return "cut off " + strings.Join(dropped, " ")
 }
 
 // commit makes a batch durable and writes its receipts.
