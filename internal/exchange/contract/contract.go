@@ -182,7 +182,7 @@ func newType(o *def.Object, spec *Spec, sch *jsonschema.Schema, q *quick.Program
 	t := &Type{
 		ID: reeve.RecordType(o.ID), Name: o.Name, Key: Pointer(spec.Key), Strict: spec.Order == "strict",
 		Level: spec.Classification.Level, Personal: spec.Classification.Personal,
-		classes: make(map[string]reeve.Class), schema: sch, approval: approvalFrom(spec.Approval),
+		classes: make(map[string]reeve.Class), schema: sch, quick: q, approval: approvalFrom(spec.Approval),
 	}
 	for _, old := range o.Formerly {
 		t.Formerly = append(t.Formerly, reeve.RecordType(old))

@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -276,5 +277,24 @@ func BenchmarkValidateOnly(b *testing.B) {
 func BenchmarkCompilePlanning(b *testing.B) {
 	for b.Loop() {
 		planning(b)
+	}
+}
+
+// What is good is found out without decoding it, with the same key.
+func TestGood(t *testing.T) {
+	typ := death(t)
+	for doc, want := range map[string]string{
+		`{"registration":"ABC1","deceased":{"name":"Ann"}}`:                            "ABC1 true true",
+		`{"deceased": {"name":"Ann","dateOfBirth":"1920-02-29"},"registration":"ABC2"}`: "ABC2 false true",
+		`{"registration":"ABC","deceased":{"name":"Ann"}}`:                             " false false",
+		`{"registration":"ABC1"}`:                                                      " false false",
+	} {
+		key, compact, ok := typ.Good([]byte(doc))
+		if got := fmt.Sprintln(key, compact && ok, ok); strings.TrimSuffix(got, "\n") != want {
+			t.Errorf("%s: %q, want %q", doc, got, want)
+		}
+		if checked, problems := typ.Check([]byte(doc)); ok && checked != key || ok != (len(problems) == 0) {
+			t.Errorf("%s: Check says %q, %v", doc, checked, problems)
+		}
 	}
 }
