@@ -284,10 +284,10 @@ func BenchmarkCompilePlanning(b *testing.B) {
 func TestGood(t *testing.T) {
 	typ := death(t)
 	for doc, want := range map[string]string{
-		`{"registration":"ABC1","deceased":{"name":"Ann"}}`:                            "ABC1 true true",
+		`{"registration":"ABC1","deceased":{"name":"Ann"}}`:                             "ABC1 true true",
 		`{"deceased": {"name":"Ann","dateOfBirth":"1920-02-29"},"registration":"ABC2"}`: "ABC2 false true",
-		`{"registration":"ABC","deceased":{"name":"Ann"}}`:                             " false false",
-		`{"registration":"ABC1"}`:                                                      " false false",
+		`{"registration":"ABC","deceased":{"name":"Ann"}}`:                              " false false",
+		`{"registration":"ABC1"}`:                                                       " false false",
 	} {
 		key, compact, ok := typ.Good([]byte(doc))
 		if got := fmt.Sprintln(key, compact && ok, ok); strings.TrimSuffix(got, "\n") != want {
