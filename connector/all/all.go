@@ -11,16 +11,20 @@ import (
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/connector/csvfile"
 	"github.com/reeve-civic/reeve/connector/httpjson"
+	"github.com/reeve-civic/reeve/connector/mail"
 )
 
 // Settings is what an Interface says about the connector that it uses, under the
 // connector's name.
 type Settings struct {
+	HTTP *httpjson.Settings `json:"http,omitempty" doc:"Of web addresses: batches, questions, reading page by page, webhooks."`
+	Mail *mail.Settings     `json:"mail,omitempty" doc:"Of mail servers: what a mail says and whom it goes to."`
 }
 
 var connectors = []*connector.Connector{
 	&csvfile.Connector,
 	&httpjson.Connector,
+	&mail.Connector,
 }
 
 // Connectors are all of them.
