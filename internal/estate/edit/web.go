@@ -408,87 +408,12 @@ func (d *Desk) history(w http.ResponseWriter, r *http.Request) error {
 // diff is what changes in a file.
 type diff struct {
 	Name  string
-	Lines []diffLine
+	Lines []ui.DiffLine
 }
-
-// diffLine is a line with its sign: "+", "-", " " or "…" where lines are left out.
-type diffLine struct{ Sign, Text string }
 
 func diffs(files []File) (out []diff) {
 	for _, f := range files {
-		out = append(out, diff{f.Name, diffText(string(f.Before), string(f.After))})
-	}
-	return out
-}
-
-// diffText compares two texts line by line, with three lines around what differs.
-func diffText(before, after string) (out []diffLine) {
-	a, b := lines(before), lines(after)
-	from := 0
-	for from < len(a) && from < len(b) && a[from] == b[from] {
-		from++
-	}
-	endA, endB := len(a), len(b)
-	for endA > from && endB > from && a[endA-1] == b[endB-1] {
-		endA, endB = endA-1, endB-1
-	}
-	if from > 3 {
-		out = append(out, diffLine{"…", ""})
-	}
-	for _, l := range a[max(from-3, 0):from] {
-		out = append(out, diffLine{" ", l})
-	}
-	out = append(out, middle(a[from:endA], b[from:endB])...)
-	for _, l := range a[endA:min(endA+3, len(a))] {
-		out = append(out, diffLine{" ", l})
-	}
-	if endA+3 < len(a) {
-		out = append(out, diffLine{"…", ""})
-	}
-	return out
-}
-
-func lines(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
-}
-
-// middle is the shortest way from a to b, where they are short.
-func middle(a, b []string) (out []diffLine) {
-	if len(a)*len(b) > 250_000 {
-		for _, l := range a {
-			out = append(out, diffLine{"-", l})
-		}
-		for _, l := range b {
-			out = append(out, diffLine{"+", l})
-		}
-		return out
-	}
-	common := make([][]int, len(a)+1) // longest common lines of the rests
-	for i := range common {
-		common[i] = make([]int, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			if common[i][j] = max(common[i+1][j], common[i][j+1]); a[i] == b[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			}
-		}
-	}
-	for i, j := 0, 0; i < len(a) || j < len(b); {
-		switch {
-		case i < len(a) && j < len(b) && a[i] == b[j]:
-			out = append(out, diffLine{" ", a[i]})
-			i, j = i+1, j+1
-		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
-			out = append(out, diffLine{"-", a[i]})
-			i++
-		default:
-			out = append(out, diffLine{"+", b[j]})
-			j++
-		}
+		out = append(out, diff{f.Name, ui.DiffText(string(f.Before), string(f.After))})
 	}
 	return out
 }
