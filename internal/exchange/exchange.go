@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
@@ -19,7 +20,9 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/openapi"
 	"github.com/reeve-civic/reeve/internal/exchange/process"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
+	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
 	"github.com/reeve-civic/reeve/internal/exchange/trail"
+	"github.com/reeve-civic/reeve/internal/exchange/workbench"
 	"github.com/reeve-civic/reeve/internal/kernel"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -41,6 +44,11 @@ type Asks struct {
 	Address func(network, address string) error
 	// Received is told what became of records that came in, for metrics.
 	Received func(t reeve.RecordType, c intake.Counts)
+	// MapWorker is the command that calls sandbox.Serve, in which maps that people typed
+	// are run; nil: in this process.
+	MapWorker []string
+	// Corrected is told how long a record was held that went on, for metrics.
+	Corrected func(t reeve.RecordType, held time.Duration)
 	// Delivered is told of outcomes of deliveries, for metrics.
 	Delivered func(flow, outcome string, n int)
 }
@@ -49,6 +57,7 @@ type Asks struct {
 type Exchange struct {
 	Once       *once.Index
 	Quarantine *quarantine.Ward
+	Workbench  *workbench.Bench
 	Intake     *intake.Desk
 	Delivery   *delivery.Desk
 	Flows      *flow.Runner
@@ -77,6 +86,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	x.Trail = &trail.Teller{Log: k.Log, Ward: x.Quarantine, Journal: k.Journal, Flows: carriers{x}, Name: names(k), List: lists(k), Lineage: lineage(k), Zone: k.Zone}
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
+	x.Workbench.Mount(k.Web)
 	(&openapi.Publisher{Defs: k.Defs, Body: k.Body, BaseURL: k.BaseURL}).Mount(k.Web)
 	x.Trail.Mount(k.Web)
 	x.Flows.Mount(k.Web)
@@ -95,15 +105,22 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 	}
 	x.Quarantine, err = quarantine.New(ctx, quarantine.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Bus: k.Bus, Once: x.Once,
 		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
-		Zone: k.Zone, Name: names(k), Lineage: lineage(k)})
+		Zone: k.Zone, Name: names(k), Lineage: lineage(k), Settled: asks.Corrected})
 	if err != nil {
 		return err
 	}
+	x.Workbench, err = workbench.New(ctx, workbench.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Ward: x.Quarantine, Log: k.Slog,
+		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
+		Box: &sandbox.Box{Command: asks.MapWorker}, Zone: k.Zone, Name: names(k), Lineage: lineage(k)})
+	if err != nil {
+		return err
+	}
+	k.Worker("workbench", x.Workbench.Step)
 	if err := intake.Recall(ctx, x.Once, k.Log, x.Quarantine); err != nil {
 		return fmt.Errorf("exchange: recalling what was told before: %w", err)
 	}
 	x.Intake, err = intake.New(ctx, intake.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Once: x.Once, Ward: x.Quarantine,
-		Rules: x.Rules, Observe: asks.Received})
+		Rules: x.Rules, Observe: asks.Received, Mend: x.Workbench.Mend, Used: x.Workbench.Used})
 	return err
 }
 

@@ -50,6 +50,7 @@ func (r *run) check(b *batch) error {
 			hashes = append(hashes, it.header)
 		}
 	}
+	hashes = r.mend(b, t, hashes)
 	b.buf = nil // what is good shares its memory
 	if len(hashes) == 0 {
 		return nil

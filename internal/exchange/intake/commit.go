@@ -28,6 +28,11 @@ type item struct {
 	cutOff   string // names of fields, for the journal
 	problems []reeve.Problem
 
+	// set by check where a rule of the source put it right
+	mend quarantine.Mended
+	was  []reeve.Problem // what was wrong with it
+	now  once.Hash       // digest of body; digest is that of what came
+
 	// why it is refused, set by check or commit
 	kind reeve.Kind
 	code string
@@ -133,6 +138,11 @@ func (r *run) decide(tx *store.Tx, b *batch, strict bool) error {
 			entries = append(entries, e)
 		}
 	}
+	if rules := used(b.items); rules != nil && r.d.o.Used != nil {
+		if err := r.d.o.Used(tx, rules); err != nil {
+			return err
+		}
+	}
 	if len(entries) == 0 {
 		return nil
 	}
@@ -160,7 +170,7 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 		if err != nil {
 			return none, err
 		}
-		if ok && seen.Same(it.digest) {
+		if ok && it.same(seen) {
 			it.status, it.id, it.seq = "duplicate", seen.ID(), seen.N
 			return none, nil
 		}
@@ -175,7 +185,7 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 		if err != nil {
 			return none, err
 		}
-		if ok && seen.Same(it.digest) {
+		if ok && it.same(seen) {
 			it.status, it.id, it.seq = "duplicate", seen.ID(), seen.N
 			return none, nil
 		}
@@ -187,6 +197,10 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 	e.Why[0] = "agreement " + it.term.Agreement
 	if it.cutOff != "" {
 		e.Why = append(e.Why, it.cutOff)
+	}
+	if it.mend.Rule != 0 {
+		e.Why = append(e.Why, "corrected by rule "+strconv.FormatInt(it.mend.Rule, 10))
+		e.Why = append(e.Why, it.mend.Changed...)
 	}
 	submission := r.result.Submission
 	if !it.header.Zero() {
@@ -225,7 +239,7 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 		e.Verb, e.Digest = "accepted", rec[0].Digest
 	}
 	e.About = reeve.Ref("record/" + it.id)
-	seen := once.Seen{N: it.seq, Epoch: epoch, At: tx.Now, Digest: it.digest}
+	seen := it.seen(once.Seen{N: it.seq, Epoch: epoch, At: tx.Now})
 	if !it.known.Zero() {
 		if err := x.Put(tx, it.known, seen); err != nil {
 			return none, err
@@ -285,10 +299,11 @@ func (it *item) receipt(dst []byte) []byte {
 	dst = append(dst, `,"status":"`...)
 	dst = append(dst, it.status...)
 	dst = append(dst, `","problems":`...)
-	if len(it.problems) == 0 || it.status == "duplicate" {
+	told := it.told()
+	if len(told) == 0 || it.status == "duplicate" {
 		return append(dst, "[]}\n"...)
 	}
-	problems, err := json.Marshal(it.problems)
+	problems, err := json.Marshal(told)
 	if err != nil { // strings and structs only: cannot happen
 		problems = []byte("[]")
 	}

@@ -66,6 +66,10 @@ type Options struct {
 	Ward    *quarantine.Ward
 	Rules   func() *Rules // in force
 	Observe func(t reeve.RecordType, c Counts)
+	// Mend puts records right that would be held, by rules of their source; nil: there
+	// are none. Used counts what it did, in the transaction that takes them in.
+	Mend func(ctx context.Context, sender string, t *contract.Type, bad []quarantine.Bad) []quarantine.Mended
+	Used func(tx *store.Tx, rules map[int64]int) error
 }
 
 // Desk takes records in.

@@ -79,7 +79,7 @@ func makeForm(t *contract.Type, body []byte, problems []reeve.Problem, sees func
 		if _, left := wrong[p.Path]; !left {
 			continue
 		}
-		if _, there := lookup(v, contract.Tokens(p.Path)); !there && fits(v, p.Path) && plainType(t.Takes(p.Path)) {
+		if _, there := Lookup(v, contract.Tokens(p.Path)); !there && fits(v, p.Path) && plainType(t.Takes(p.Path)) {
 			add(p.Path, "", true)
 			continue
 		}
@@ -109,12 +109,13 @@ func fits(v any, path string) bool {
 	if len(toks) == 0 {
 		return false
 	}
-	in, ok := lookup(v, toks[:len(toks)-1])
+	in, ok := Lookup(v, toks[:len(toks)-1])
 	_, object := in.(map[string]any)
 	return ok && object
 }
 
-func lookup(v any, toks []string) (any, bool) {
+// Lookup is what stands at the tokens of a JSON Pointer.
+func Lookup(v any, toks []string) (any, bool) {
 	for _, tok := range toks {
 		switch in := v.(type) {
 		case map[string]any:
@@ -145,7 +146,7 @@ func leaves(at string, v any, fn func(path, value string)) {
 		}
 		slices.Sort(names)
 		for _, k := range names {
-			leaves(at+"/"+escape(k), v[k], fn)
+			leaves(at+"/"+Escape(k), v[k], fn)
 		}
 	case []any:
 		for i := range v {
@@ -162,7 +163,8 @@ func leaves(at string, v any, fn func(path, value string)) {
 	}
 }
 
-func escape(tok string) string {
+// Escape writes a name as a token of a JSON Pointer.
+func Escape(tok string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(tok, "~", "~0"), "/", "~1")
 }
 
@@ -218,12 +220,12 @@ func apply(t *contract.Type, body []byte, in url.Values, sees func(reeve.Class) 
 // takes there.
 func setLeaf(t *contract.Type, v any, path, text string) {
 	toks := contract.Tokens(path)
-	in, ok := lookup(v, toks[:len(toks)-1])
+	in, ok := Lookup(v, toks[:len(toks)-1])
 	if !ok {
 		return
 	}
 	last := toks[len(toks)-1]
-	old, there := lookup(in, []string{last})
+	old, there := Lookup(in, []string{last})
 	switch old.(type) {
 	case map[string]any, []any:
 		return

@@ -2,11 +2,9 @@ package quarantine
 
 import (
 	"context"
-	"net/url"
 	"slices"
 
 	"github.com/reeve-civic/reeve"
-	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
@@ -29,55 +27,13 @@ func (w *Ward) Alike(ctx context.Context, h Held) (ids []reeve.RecordID, err err
 		}
 		for _, o := range hs {
 			after = o.N
-			if o.ID != h.ID && slices.Equal(o.Problems, h.Problems) {
+			if o.ID != h.ID && o.Correction == 0 && slices.Equal(o.Problems, h.Problems) {
 				if ids = append(ids, o.ID); len(ids) == maxMany {
 					return ids, nil
 				}
 			}
 		}
 	}
-}
-
-// correctAlike makes the change that a form made to h's wrong fields in other
-// records too, and counts those that went on.
-func (w *Ward) correctAlike(ctx context.Context, actor reeve.Actor, t *contract.Type, h Held, ids []reeve.RecordID, in url.Values, sees func(reeve.Class) bool) (released int, err error) {
-	only := url.Values{}
-	for _, p := range h.Problems {
-		for _, name := range []string{"f" + p.Path, "x" + p.Path} {
-			if v, ok := in[name]; ok {
-				only[name] = v
-			}
-		}
-	}
-	for part := range slices.Chunk(ids, manyPerTx) {
-		done := 0
-		err := w.o.DB.Update(ctx, func(tx *store.Tx) error {
-			done = 0
-			for _, id := range part {
-				o, err := w.GetTx(tx, id)
-				if err != nil || o.State != Open {
-					return err
-				}
-				body, err := apply(t, o.Body, only, sees)
-				if err != nil {
-					return err
-				}
-				out, err := w.Correct(tx, actor, id, body)
-				if err != nil {
-					return err
-				}
-				if out.Released {
-					done++
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return released, err
-		}
-		released += done
-	}
-	return released, nil
 }
 
 // Recheck checks open records again, as the record types are now, and sends on

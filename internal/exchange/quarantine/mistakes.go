@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
@@ -36,6 +37,18 @@ func Place(path string) string {
 		}
 	}
 	return strings.Join(toks, "/")
+}
+
+// SafePlace is [Place] as the journal may tell it.
+func SafePlace(path string) string {
+	out := ""
+	for _, tok := range contract.Tokens(Place(path)) {
+		if tok != "*" {
+			tok = agreement.SafeName(tok)
+		}
+		out += "/" + tok
+	}
+	return out
 }
 
 // MistakeID names what is wrong with a record of a type and sender.
@@ -153,7 +166,7 @@ func (w *Ward) CorrectClaimed(tx *store.Tx, actor reeve.Actor, id reeve.RecordID
 // as they are in the records, not for the journal.
 func Differences(a, b any) []string {
 	var out []string
-	diff("", a, b, escape, &out)
+	diff("", a, b, Escape, &out)
 	slices.Sort(out)
 	return slices.Compact(out)
 }

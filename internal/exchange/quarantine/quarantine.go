@@ -67,7 +67,8 @@ type Held struct {
 
 // Ward is the quarantine of one body.
 type Ward struct {
-	o Options
+	o       Options
+	propose func(*store.Tx, Proposal) (int64, error)
 }
 
 // Options are what a ward stands on.

@@ -12,14 +12,16 @@ import (
 
 // listData is what the list of held records shows.
 type listData struct {
-	Counts []Count
-	Held   []Held
-	Parked []Parked
-	Type   reeve.RecordType // chosen
-	Sender string
-	Next   string
-	now    time.Time
-	w      *Ward
+	Counts   []Count
+	Mistakes []Mistake
+	Times    Times // of the last 30 days
+	Held     []Held
+	Parked   []Parked
+	Type     reeve.RecordType // chosen
+	Sender   string
+	Next     string
+	now      time.Time
+	w        *Ward
 }
 
 func (d listData) stats() []ui.Stat {
@@ -37,13 +39,33 @@ func (d listData) stats() []ui.Stat {
 		stats[0].Tone = ui.Bad
 	}
 	if !oldest.IsZero() {
-		stats = append(stats, ui.Stat{Label: "the oldest waits", Value: age(d.now.Sub(oldest))})
+		stats = append(stats, ui.Stat{Label: "the oldest waits", Value: Age(d.now.Sub(oldest))})
+	}
+	if d.Times.Count > 0 {
+		stats = append(stats, ui.Stat{Label: "time to correct", Value: Age(d.Times.Median),
+			Note: fmt.Sprintf("median of %d in 30 days; nine in ten within %s", d.Times.Count, Age(d.Times.Most))})
 	}
 	return stats
 }
 
-// age is a length of time in words: "3 days".
-func age(d time.Duration) string {
+func (d listData) mistakeRows() (rows [][]ui.Cell) {
+	for _, m := range d.Mistakes {
+		rows = append(rows, []ui.Cell{ui.CellHTML(cellLink(m.Text(), "/staff/mistakes/"+m.ID)), {Text: d.w.name("RecordType", string(m.Type))},
+			{Text: d.w.name("Organisation", m.Sender)}, ui.Num(strconv.Itoa(m.Count)), {Text: Age(d.now.Sub(m.Oldest))}})
+	}
+	return rows
+}
+
+// Text is the mistake in words: "deceased, date of birth: must be a date".
+func (m Mistake) Text() string {
+	if m.Path == "" {
+		return "The record " + m.Message
+	}
+	return ui.FieldText(strings.ReplaceAll(m.Path, "/*", "")) + ": " + m.Message
+}
+
+// Age is a length of time in words: "3 days".
+func Age(d time.Duration) string {
 	say := func(n int, unit string) string {
 		if n == 1 {
 			return "1 " + unit
@@ -72,7 +94,7 @@ func (d listData) countRows() (rows [][]ui.Cell) {
 	for _, c := range d.Counts {
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(cellLink(d.w.name("RecordType", string(c.Type)), listHref(c.Type, c.Sender, 0))),
-			{Text: d.w.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Held)), ui.Num(strconv.Itoa(c.Parked)), {Text: age(d.now.Sub(c.Oldest))},
+			{Text: d.w.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Held)), ui.Num(strconv.Itoa(c.Parked)), {Text: Age(d.now.Sub(c.Oldest))},
 		})
 	}
 	return rows
@@ -95,7 +117,7 @@ func (d listData) heldRows() (rows [][]ui.Cell) {
 		}
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(cellLink(string(h.ID), "/staff/held/"+string(h.ID))), {Text: d.w.name("RecordType", string(h.Type))},
-			{Text: d.w.name("Organisation", h.Sender)}, {Text: age(d.now.Sub(h.At))}, {Text: wrong},
+			{Text: d.w.name("Organisation", h.Sender)}, {Text: Age(d.now.Sub(h.At))}, {Text: wrong},
 		})
 	}
 	return rows
@@ -105,7 +127,7 @@ func (d listData) parkedRows() (rows [][]ui.Cell) {
 	for _, p := range d.Parked {
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(cellLink(string(p.ID), fmt.Sprintf("/staff/parked/%s/%d", p.Flow, p.N))), {Text: d.w.name("RecordType", string(p.Type))},
-			{Text: d.w.name("Flow", p.Flow)}, {Text: age(d.now.Sub(p.At))}, {Text: sentence(p.Cause)},
+			{Text: d.w.name("Flow", p.Flow)}, {Text: Age(d.now.Sub(p.At))}, {Text: sentence(p.Cause)},
 		})
 	}
 	return rows
@@ -114,7 +136,7 @@ func (d listData) parkedRows() (rows [][]ui.Cell) {
 func (h Held) rows(now time.Time, sender string, loc *time.Location) []ui.SummaryRow {
 	return []ui.SummaryRow{
 		ui.Row("Sender", sender),
-		ui.Row("Received", ui.TimeText(h.At.In(loc))+", "+age(now.Sub(h.At))+" ago"),
+		ui.Row("Received", ui.TimeText(h.At.In(loc))+", "+Age(now.Sub(h.At))+" ago"),
 		ui.RowHTML("What became of it", cellLink("Trail", "/staff/records/"+string(h.ID))),
 	}
 }
@@ -124,7 +146,7 @@ func (p Parked) rows(now time.Time, sender, flow string, loc *time.Location) []u
 		ui.Row("Flow", flow),
 		ui.Row("Why", sentence(p.Cause)),
 		ui.Row("Sender", sender),
-		ui.Row("Since", ui.TimeText(p.At.In(loc))+", "+age(now.Sub(p.At))+" ago"),
+		ui.Row("Since", ui.TimeText(p.At.In(loc))+", "+Age(now.Sub(p.At))+" ago"),
 		ui.RowHTML("What became of it", cellLink("Trail", "/staff/records/"+string(p.ID))),
 	}
 }

@@ -76,6 +76,14 @@ func (p pages) list(w http.ResponseWriter, r *http.Request) error {
 	if d.Counts, err = p.w.Counts(r.Context(), ""); err != nil {
 		return err
 	}
+	if d.Mistakes, err = p.w.Mistakes(r.Context(), "", 30); err != nil {
+		return err
+	}
+	times, err := p.w.TimeToCorrect(r.Context(), d.now.AddDate(0, 0, -30), "")
+	if err != nil {
+		return err
+	}
+	d.Times = times[""]
 	if d.Held, err = p.w.List(r.Context(), f); err != nil {
 		return err
 	}
@@ -169,18 +177,54 @@ func (p pages) correct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.PostForm.Get("all") == "" {
-		return p.save(w, r, h, t, body, "")
+	if r.PostForm.Get("all") == "" || p.w.propose == nil {
+		return p.save(w, r, h, t, body)
 	}
 	ids, err := p.w.Alike(r.Context(), h)
 	if err != nil {
 		return err
 	}
-	n, err := p.w.correctAlike(r.Context(), web.Actor(r.Context()), t, h, ids, r.PostForm, sees)
+	return p.offer(w, r, h, t, body, func(tx *store.Tx) ([]Proposed, error) {
+		return p.w.alike(tx, t, ids, sameOf(h, r.PostForm), sees)
+	})
+}
+
+// offer makes a proposal of a correction, and of what others gives besides.
+func (p pages) offer(w http.ResponseWriter, r *http.Request, h Held, t *contract.Type, body []byte, others func(*store.Tx) ([]Proposed, error)) error {
+	if _, problems := t.Check(body); len(problems) > 0 { // nothing is saved; what was typed stays in the form
+		h.Body, h.Problems = body, problems
+		return p.render(w, r, h, t)
+	}
+	var correction int64
+	err := p.w.o.DB.Update(r.Context(), func(tx *store.Tx) error {
+		now, err := p.w.free(tx, "quarantine.offer", h.ID)
+		if err != nil {
+			return err
+		}
+		prop := Proposal{Actor: web.Actor(r.Context()), Type: t, Sender: h.Sender, Sees: Top(p.sees(r.Context(), ActionCorrect, t, h)), Items: []Proposed{{now, body}}}
+		if others != nil {
+			more, err := others(tx)
+			if err != nil {
+				return err
+			}
+			prop.Items = append(prop.Items, more...)
+		}
+		correction, err = p.w.propose(tx, prop)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return p.save(w, r, h, t, body, fmt.Sprintf(" Of %d others with the same problem, %d went on as well.", len(ids), n))
+	return web.Redirect(w, r, fmt.Sprintf("/staff/corrections/%d", correction))
+}
+
+// Top is the highest class that somebody sees who sees all below it.
+func Top(sees func(reeve.Class) bool) reeve.Class {
+	top := reeve.Public
+	for c := reeve.Public; c <= reeve.Restricted && sees(c); c++ {
+		top = c
+	}
+	return top
 }
 
 // recheck checks the chosen records again.
@@ -203,12 +247,17 @@ func (p pages) whole(w http.ResponseWriter, r *http.Request) error {
 	if err := p.m.Decide(r.Context(), policy.Request{Action: ActionCorrect, Party: h.Sender, Type: t.ID, Classes: t.Classes()}); err != nil {
 		return err
 	}
-	return p.save(w, r, h, t, []byte(r.PostFormValue("json")), "")
+	return p.save(w, r, h, t, []byte(r.PostFormValue("json")))
 }
 
-// save corrects a record; also is what to tell besides when it goes on.
-func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.Type, body []byte, also string) error {
+// save corrects a record, or offers the correction to a second person.
+func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.Type, body []byte) error {
 	var out Outcome
+	if must, err := p.w.mustPropose(t, h, body); err != nil {
+		return err
+	} else if must {
+		return p.offer(w, r, h, t, body, nil)
+	}
 	err := p.w.o.DB.Update(r.Context(), func(tx *store.Tx) (err error) {
 		out, err = p.w.Correct(tx, web.Actor(r.Context()), h.ID, body)
 		return err
@@ -221,7 +270,7 @@ func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.
 		if out.Followed > 0 {
 			text += fmt.Sprintf(" %d that waited for it followed.", out.Followed)
 		}
-		p.m.Flash(w, text+also)
+		p.m.Flash(w, text)
 		return web.Redirect(w, r, "/staff/held")
 	case len(out.Problems) == 0:
 		p.m.Flash(w, fmt.Sprintf("%s is in order now and waits for %s.", h.ID, out.Waits))
