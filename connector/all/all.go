@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/connector"
-	"github.com/reeve-civic/reeve/connector/csvfile"
+	"github.com/reeve-civic/reeve/connector/file"
 	"github.com/reeve-civic/reeve/connector/httpjson"
 	"github.com/reeve-civic/reeve/connector/mail"
 )
@@ -17,12 +17,13 @@ import (
 // Settings is what an Interface says about the connector that it uses, under the
 // connector's name.
 type Settings struct {
+	File *file.Settings     `json:"file,omitempty" doc:"Of folders of this machine: which files are read, when, and what becomes of them."`
 	HTTP *httpjson.Settings `json:"http,omitempty" doc:"Of web addresses: batches, questions, reading page by page, webhooks."`
 	Mail *mail.Settings     `json:"mail,omitempty" doc:"Of mail servers: what a mail says and whom it goes to."`
 }
 
 var connectors = []*connector.Connector{
-	&csvfile.Connector,
+	&file.Connector,
 	&httpjson.Connector,
 	&mail.Connector,
 }
