@@ -17,6 +17,7 @@ type jsonReader struct {
 	declared bool     // each line is a record, whatever the first looks like
 	at       []string // keys that lead to the list
 	shape    shape
+	optional bool // it need not be there
 	first    bool // no item of the list was read
 	depth    int  // of the list in its document
 	n        int64
@@ -256,7 +257,14 @@ func (r *jsonReader) find() error {
 		}
 		r.in.take(1)
 		r.depth++
-		if err := r.in.member(key); err != nil {
+		switch err := r.in.member(key); {
+		case errors.Is(err, errNoKey) && r.optional:
+			r.depth--
+			r.shape = tail
+			return nil
+		case errors.Is(err, errNoKey):
+			return r.in.fail("there is no list at recordAt: %s is not there", strconv.Quote(key))
+		case err != nil:
 			return err
 		}
 	}
@@ -275,14 +283,12 @@ func (r *jsonReader) find() error {
 	return r.in.fail("there is no list at recordAt")
 }
 
+var errNoKey = errors.New("there are no more keys")
+
 // member goes to the value of a key of the object whose brace was taken.
 func (in *input) member(key string) error {
-	errNone := errors.New("")
 	for {
-		found, err := in.key(func(k []byte) bool { return string(k) == key }, errNone)
-		if err == errNone {
-			return in.fail("there is no list at recordAt: %s is not there", strconv.Quote(key))
-		}
+		found, err := in.key(func(k []byte) bool { return string(k) == key })
 		if err != nil || found {
 			return err
 		}
@@ -296,8 +302,8 @@ func (in *input) member(key string) error {
 }
 
 // key takes the next key of an object and its colon, and says whether it is the one
-// looked for; none is returned at the end of the object.
-func (in *input) key(is func([]byte) bool, none error) (bool, error) {
+// looked for; the error is errNoKey at the end of the object.
+func (in *input) key(is func([]byte) bool) (bool, error) {
 	if !in.space() {
 		return false, in.fail("the document stops half-way")
 	}
@@ -308,7 +314,8 @@ func (in *input) key(is func([]byte) bool, none error) (bool, error) {
 	}
 	switch in.window()[0] {
 	case '}':
-		return false, none
+		in.take(1)
+		return false, errNoKey
 	case '"':
 	default:
 		return false, in.fail("a key in quotation marks was expected")

@@ -14,6 +14,10 @@ func NewReader(spec Spec, r io.Reader, scratch string) (Reader, error) {
 		return newJSON(spec, r)
 	case "csv":
 		return newCSV(spec, r)
+	case "xml":
+		return newXML(spec, r)
+	case "fhir":
+		return newFHIR(spec, r, scratch)
 	}
 	return nil, unknownFormat(spec.Name)
 }
@@ -26,6 +30,10 @@ func NewWriter(spec Spec, w io.Writer) (Writer, error) {
 		return &jsonWriter{w: w}, nil
 	case "csv":
 		return newCSVWriter(spec, w)
+	case "xml":
+		return newXMLWriter(spec, w)
+	case "fhir":
+		return &fhirWriter{jsonWriter: jsonWriter{w: w}}, nil
 	}
 	return nil, unknownFormat(spec.Name)
 }

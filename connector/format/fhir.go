@@ -1,0 +1,314 @@
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxEntries = 250_000 // of a Bundle: where each is must be known to those before it
+	inMemory   = 4 << 20 // a Bundle larger than this is kept on the disk while it is read
+)
+
+// fhirReader gives the resources of a FHIR R4 Bundle, one a row. A reference to
+// another of them by its fullUrl becomes the relative one, Patient/17, by which it is
+// known once they are apart. What is no Bundle is read as resources that stand one a
+// line, in a list or one after the other.
+type fhirReader struct {
+	*jsonReader
+	spool *os.File
+	known map[string]string // fullUrl to Type/id
+	body  []byte
+}
+
+// entry is a part of a Bundle.
+type entry struct {
+	FullURL  string          `json:"fullUrl"`
+	Resource json.RawMessage `json:"resource"`
+}
+
+// resource is what must be known of every resource.
+type resource struct {
+	ResourceType string `json:"resourceType"`
+	ID           string `json:"id"`
+}
+
+func newFHIR(spec Spec, r io.Reader, scratch string) (Reader, error) {
+	text, _, err := decoded(spec.Encoding, r)
+	if err != nil {
+		return nil, err
+	}
+	head := newInput(text)
+	if head.space() && head.window()[0] == '<' {
+		return nil, &Error{Message: "FHIR in XML is not read: ask for JSON"}
+	}
+	bundle, err := isBundle(head)
+	if err != nil {
+		return nil, err
+	}
+	spec.Encoding = ""
+	whole := io.MultiReader(bytes.NewReader(bytes.Clone(head.window())), &rest{head})
+	if !bundle {
+		spec.Name = "json"
+		single, err := newJSON(spec, whole)
+		if err != nil {
+			return nil, err
+		}
+		return &fhirReader{jsonReader: single}, nil
+	}
+	f := &fhirReader{known: map[string]string{}}
+	if err := f.look(whole, scratch); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// rest is what an input did not read yet, and the error that it met.
+type rest struct{ in *input }
+
+func (r *rest) Read(b []byte) (int, error) {
+	if r.in.err != nil {
+		return 0, r.in.err
+	}
+	return r.in.r.Read(b)
+}
+
+// isBundle looks at the first megabyte for the keys of the outermost object, up to
+// the entries. It takes nothing.
+func isBundle(in *input) (bool, error) {
+	if !in.has(0) || in.window()[0] != '{' {
+		return false, in.failed()
+	}
+	for n := 0; n < MaxRecord && in.has(n); n = len(in.window()) {
+	}
+	look := &input{r: bytes.NewReader(nil), buf: in.window(), end: len(in.window()), line: 1, err: io.EOF}
+	look.take(1)
+	for {
+		key := ""
+		if _, err := look.key(func(k []byte) bool { key = string(k); return true }); err != nil {
+			return false, nil
+		}
+		if key == "entry" {
+			return true, nil // nothing but a Bundle has it at the top, save a List: its items are no resources
+		}
+		if !look.space() {
+			return false, nil
+		}
+		raw, _, err := look.value(true)
+		if err != nil {
+			return false, nil
+		}
+		if key == "resourceType" {
+			return string(unquoted(raw)) == "Bundle", nil
+		}
+	}
+}
+
+// look reads the Bundle for the first time, to know its resources by their fullUrl.
+func (f *fhirReader) look(r io.Reader, scratch string) error {
+	var kept bytes.Buffer
+	n, err := io.CopyN(&kept, r, inMemory)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return stopped(err)
+	}
+	again := func() io.Reader { return bytes.NewReader(kept.Bytes()) }
+	if n == inMemory {
+		if f.spool, err = spool(scratch, io.MultiReader(&kept, r)); err != nil {
+			return err
+		}
+		again = func() io.Reader { return io.NewSectionReader(f.spool, 0, 1<<62) }
+	}
+	first, err := bundleEntries(again())
+	if err != nil {
+		return err
+	}
+	for entries := 0; ; entries++ {
+		row, err := first.Next()
+		if err != nil {
+			break // the second reading tells it, after the rows before it
+		}
+		if entries == maxEntries {
+			return &Error{At: row.At, Message: fmt.Sprintf("the Bundle has more than %d entries: send NDJSON, or several Bundles", maxEntries)}
+		}
+		var e entry
+		var r resource
+		if json.Unmarshal(row.Body, &e) != nil || e.FullURL == "" || json.Unmarshal(e.Resource, &r) != nil || r.ResourceType == "" {
+			continue
+		}
+		if r.ID == "" {
+			r.ID = idOf(e.FullURL)
+		}
+		if name := r.ResourceType + "/" + r.ID; r.ID != "" && e.FullURL != name {
+			f.known[e.FullURL] = name
+		}
+	}
+	f.jsonReader, err = bundleEntries(again())
+	return err
+}
+
+func bundleEntries(r io.Reader) (*jsonReader, error) {
+	j, err := newJSON(Spec{Record: "/entry"}, r)
+	if j != nil {
+		j.optional = true
+	}
+	return j, err
+}
+
+// idOf is the id that a fullUrl of the form urn:uuid: stands for.
+func idOf(url string) string {
+	id, ok := strings.CutPrefix(url, "urn:uuid:")
+	if !ok || len(id) > 64 || strings.Trim(id, "0123456789abcdefABCDEF-") != "" {
+		return ""
+	}
+	return id
+}
+
+// spool keeps what is read in a file that nobody else sees.
+func spool(scratch string, r io.Reader) (*os.File, error) {
+	f, err := os.CreateTemp(scratch, "reeve-*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("a file cannot be kept while it is read: %w", err)
+	}
+	_ = os.Remove(f.Name()) // it is gone when it is closed, also after a crash
+	if _, err := io.Copy(f, r); err != nil {
+		return nil, errors.Join(stopped(err), f.Close())
+	}
+	return f, nil
+}
+
+func stopped(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return fmt.Errorf("the input stops half-way: %w", err)
+}
+
+// Close implements [Reader].
+func (f *fhirReader) Close() error {
+	if f.spool == nil {
+		return nil
+	}
+	return f.spool.Close()
+}
+
+// Next implements [Reader].
+func (f *fhirReader) Next() (Row, error) {
+	row, err := f.jsonReader.Next()
+	if err != nil || row.Problem != "" || f.known == nil {
+		return row, err
+	}
+	row.At = "entry " + strconv.FormatInt(row.Number, 10)
+	var e entry
+	var r resource
+	switch {
+	case json.Unmarshal(row.Body, &e) != nil:
+		row.Problem = "the entry is not good JSON"
+	case len(e.Resource) == 0 || e.Resource[0] != '{':
+		row.Problem, row.Field = "the entry holds no resource", "/resource"
+	case json.Unmarshal(e.Resource, &r) != nil || r.ResourceType == "":
+		row.Problem, row.Field = "the resource does not say what it is", "/resource/resourceType"
+	}
+	if row.Problem != "" {
+		row.Body = nil
+		return row, nil
+	}
+	f.body = f.body[:0]
+	body := []byte(e.Resource)
+	if id := idOf(e.FullURL); r.ID == "" && id != "" {
+		f.body = append(f.body, `{"id":"`+id+`"`...)
+		if body = bytes.TrimLeft(body[1:], " \t\r\n"); body[0] != '}' {
+			f.body = append(f.body, ',')
+		}
+	}
+	f.body = f.resolved(f.body, body)
+	row.Body = f.body
+	return row, nil
+}
+
+// resolved appends a resource whose references to others of the Bundle are relative.
+func (f *fhirReader) resolved(dst, body []byte) []byte {
+	const key = `"reference"`
+	from := 0
+	for i := 0; i < len(body); {
+		if body[i] != '"' {
+			i++
+			continue
+		}
+		end := skipString(body, i)
+		name := body[i:end]
+		i = end
+		if string(name) != key {
+			continue
+		}
+		for i < len(body) && strings.IndexByte(" \t\r\n:", body[i]) >= 0 {
+			i++
+		}
+		if i >= len(body) || body[i] != '"' {
+			continue
+		}
+		end = skipString(body, i)
+		if to, ok := f.known[string(unquoted(body[i:end]))]; ok {
+			dst = append(dst, body[from:i]...)
+			dst = appendText(dst, []byte(to))
+			from = end
+		}
+		i = end
+	}
+	return append(dst, body[from:]...)
+}
+
+// skipString returns the index after the string that opens at b[i].
+func skipString(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return len(b)
+}
+
+// fhirWriter writes a Bundle of the type collection.
+type fhirWriter struct {
+	jsonWriter
+	some bool
+}
+
+func (w *fhirWriter) Write(body []byte) error {
+	w.buf.Reset()
+	if w.some {
+		w.buf.WriteString("\n,")
+	} else {
+		w.buf.WriteString(`{"resourceType":"Bundle","type":"collection","entry":[` + "\n")
+	}
+	var r resource
+	if err := json.Unmarshal(body, &r); err != nil || r.ResourceType == "" {
+		return errors.New("a record is not a FHIR resource: it has no resourceType")
+	}
+	w.some = true
+	w.buf.WriteString(`{"resource":`)
+	if err := json.Compact(&w.buf, body); err != nil {
+		return errors.New("a record is not JSON")
+	}
+	w.buf.WriteByte('}')
+	_, err := w.w.Write(w.buf.Bytes())
+	return err
+}
+
+func (w *fhirWriter) Close() error {
+	end := "\n]}\n"
+	if !w.some {
+		end = `{"resourceType":"Bundle","type":"collection"}` + "\n"
+	}
+	_, err := io.WriteString(w.w, end)
+	return err
+}
