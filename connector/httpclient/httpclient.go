@@ -275,11 +275,11 @@ func (c *Client) hops(ctx context.Context, r Request, begun *atomic.Bool) (*http
 
 // request makes one. Our credentials go with it where trusted.
 func (c *Client) request(ctx context.Context, at *url.URL, r Request, trusted bool, begun *atomic.Bool) (*http.Request, error) {
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaderField: func(string, []string) { begun.Store(true) },
 		WroteHeaders:     func() { begun.Store(true) },
 	})
-	req, err := http.NewRequestWithContext(ctx, r.Method, at.String(), bytes.NewReader(r.Body))
+	req, err := http.NewRequestWithContext(traced, r.Method, at.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +291,7 @@ func (c *Client) request(ctx context.Context, at *url.URL, r Request, trusted bo
 	}
 	req.Header.Set("User-Agent", "reeve")
 	if trusted {
-		return req, c.sign(ctx, req)
+		return req, c.sign(ctx, req) // not traced: what is written for a token does not count
 	}
 	return req, nil
 }
