@@ -275,7 +275,7 @@ func (a *App) Close() error {
 		return nil
 	}
 	if a.blocks.exchange != nil {
-		a.blocks.exchange.Delivery.Wait() // what was begun is finished and written down
+		a.blocks.exchange.Wait() // what was begun is finished and written down
 	}
 	return a.k.DB.Close()
 }

@@ -17,6 +17,8 @@ func rules() []policy.Rule {
 	return slices.Concat([]policy.Rule{
 		{Name: "public", Actions: []string{"public.*", "ops.health", "ops.metrics"}, Kinds: everybody,
 			Doc: "Everybody may see the front page and whether the program is well."},
+		{Name: "webhooks", Actions: []string{"hook.receive"}, Kinds: everybody, Max: reeve.Restricted,
+			Doc: "A system may tell us by itself; it is known by what it signed with, or turned away."},
 		{Name: "own-exchange", Actions: []string{"record.send", "record.read", "submission.read", "partner.*"}, Kinds: partners, Own: true, Max: reeve.Restricted,
 			Doc: "A partner may send under its agreements, and follow what it sent."},
 		{Name: "staff-home", Actions: []string{"staff.home", "estate.read", "estate.map", "asset.report", "request.create", "catalogue.settle", "flow.read"}, Kinds: staff, Max: reeve.Internal,
@@ -31,7 +33,7 @@ func rules() []policy.Rule {
 			Doc: "Everybody may say what is wrong with an entry of the service catalogue."},
 		{Name: "staff-journal", Actions: []string{"journal.*"}, Kinds: staff, Roles: []string{"governance", "integration", "admin"}, Max: reeve.Internal,
 			Doc: "Those who govern and those who integrate read the journal, which holds no personal data."},
-		{Name: "staff-records", Actions: []string{"record.read", "record.trail", "held.*", "quarantine.*", "delivery.*", "flow.*", "submission.read"}, Kinds: staff, Roles: []string{"integration", "caseworker", "admin"}, Max: reeve.Confidential,
+		{Name: "staff-records", Actions: []string{"record.read", "record.trail", "held.*", "quarantine.*", "delivery.*", "flow.*", "feed.*", "submission.read"}, Kinds: staff, Roles: []string{"integration", "caseworker", "admin"}, Max: reeve.Confidential,
 			Doc: "Those who integrate and caseworkers follow records, correct those that are held, and decide what became of unclear deliveries."},
 	}, identity.Rules(), services.Rules())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/exchange/delivery"
+	"github.com/reeve-civic/reeve/internal/exchange/feed"
 	"github.com/reeve-civic/reeve/internal/exchange/flow"
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
@@ -59,6 +60,7 @@ type Exchange struct {
 	Quarantine *quarantine.Ward
 	Workbench  *workbench.Bench
 	Intake     *intake.Desk
+	Feeds      *feed.Desk
 	Delivery   *delivery.Desk
 	Flows      *flow.Runner
 	Processes  *process.Runner
@@ -75,6 +77,9 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	x := &Exchange{}
 	x.rules.Store(&intake.Rules{Types: &contract.Set{}, Agreements: &agreement.Set{}})
 	if err := x.openDoor(ctx, k, asks); err != nil {
+		return nil, err
+	}
+	if err := x.openFeeds(ctx, k, asks); err != nil {
 		return nil, err
 	}
 	if err := x.openFlows(ctx, k, asks); err != nil {
@@ -220,10 +225,15 @@ func (x *Exchange) activate(ctx context.Context, k *kernel.Kernel) error {
 		if len(problems) > 0 {
 			return nil, problems
 		}
+		feeds, problems := feed.Compile(s, k.Zone)
+		if len(problems) > 0 {
+			return nil, problems
+		}
 		return func() {
 			x.Processes.Use(processes)
 			x.rules.Store(&intake.Rules{Types: types, Agreements: agreements, Set: s.Hash()})
 			x.Flows.Use(flows)
+			x.Feeds.Use(feeds)
 			if err := x.Once.Rename(ctx, s); err != nil { // in force all the same, and stored at the next start
 				k.Slog.Error("the names of renamed types and senders could not be stored", "error", err)
 			}

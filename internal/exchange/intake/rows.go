@@ -12,6 +12,16 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
+// May asks whether an actor's organisation may send a type at all, before its rows
+// come, and returns what the type is called now. A refusal is journalled.
+func (d *Desk) May(ctx context.Context, a reeve.Actor, t reeve.RecordType) (reeve.RecordType, error) {
+	found, err := d.may(context.WithoutCancel(ctx), Call{Actor: a, Type: t})
+	if err != nil {
+		return "", err
+	}
+	return found.ID, nil
+}
+
 // Mark says how far the rows of a call are durable. It is handed over inside the
 // transaction that makes them so.
 type Mark struct {

@@ -44,7 +44,12 @@ func (r *Register) authenticate(req *http.Request) (a reeve.Actor, ok bool, err 
 	if err != nil {
 		return a, false, err
 	}
-	if typ, sends := strings.CutPrefix(req.URL.Path, "/v1/records/"); sends && req.Method == http.MethodPost && !t.May(reeve.RecordType(r.present("RecordType", typ))) {
+	typ, sends := strings.CutPrefix(req.URL.Path, "/v1/records/")
+	if !sends { // a file is announced under its type; its rows then go to an address that only the announcer is told
+		typ, sends = strings.CutPrefix(req.URL.Path, "/v1/files/")
+		sends = sends && !strings.Contains(typ, "/")
+	}
+	if sends && req.Method == http.MethodPost && !t.May(reeve.RecordType(r.present("RecordType", typ))) {
 		return a, false, reeve.E(reeve.Forbidden, "identity.token", "this token is not for records of that type")
 	}
 	return t.actor(), true, nil

@@ -1,0 +1,507 @@
+package feed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/connector/httpjson"
+	"github.com/reeve-civic/reeve/internal/exchange/contract"
+	"github.com/reeve-civic/reeve/internal/exchange/iface"
+	"github.com/reeve-civic/reeve/internal/exchange/intake"
+	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
+)
+
+// Bounds.
+const (
+	atOnce       = 4 // interfaces that are read from at the same time
+	defaultEvery = time.Minute
+	firstWait    = 5 * time.Second // after a look that failed; doubled each time
+	longestWait  = 5 * time.Minute
+	keepFaults   = 90 * 24 * time.Hour
+	nobody       = "no agreement lets this system's organisation give it"
+)
+
+// Set is every feed and webhook of a set of definitions.
+type Set struct {
+	All   []*Feed
+	Hooks map[string]*Hook // by every id that the interface has or had
+}
+
+// Feed is an Interface that Reeve reads from.
+type Feed struct {
+	ID, Name string
+	Spec     *iface.Spec
+	Type     reeve.RecordType
+	Givers   []string // the system's organisation, and what it is a part of
+
+	root     string
+	every    time.Duration
+	schedule cron.Schedule // in place of every
+}
+
+// Compile gathers the feeds of a set.
+func Compile(s *def.Set, zone *time.Location) (*Set, []def.Problem) {
+	out := &Set{Hooks: map[string]*Hook{}}
+	for _, o := range def.All[iface.Spec](s) {
+		if h := hookOf(s, o.ID, o.Spec); h != nil {
+			out.Hooks[h.ID] = h
+			for _, id := range s.Lineage("Interface", h.ID) {
+				out.Hooks[id] = h
+			}
+		}
+		if o.Spec.Read == nil {
+			continue
+		}
+		f := &Feed{ID: o.ID, Name: cmp.Or(o.Name, o.ID), Spec: o.Spec, Type: reeve.RecordType(s.Present("RecordType", o.Spec.Read.Record)),
+			Givers: iface.Givers(s, o.ID), root: o.ID, every: time.Duration(o.Spec.Read.Every)}
+		if ids := s.Lineage("Interface", o.ID); len(ids) > 0 {
+			f.root = ids[len(ids)-1]
+		}
+		if o.Spec.Read.Schedule != "" {
+			sched, err := iface.ParseSchedule(o.Spec.Read.Schedule, zone)
+			if err != nil { // told by the check of the kind
+				return nil, []def.Problem{{Message: o.ID + ": " + err.Error()}}
+			}
+			f.schedule = sched
+		}
+		f.every = cmp.Or(f.every, defaultEvery)
+		out.All = append(out.All, f)
+	}
+	return out, nil
+}
+
+// hookOf is the webhook of an interface; nil if it has none, or if it is not clear
+// which records come.
+func hookOf(s *def.Set, id string, spec *iface.Spec) *Hook {
+	if spec.Settings.HTTP == nil || spec.Settings.HTTP.Webhook == (httpjson.Webhook{}) {
+		return nil
+	}
+	record := ""
+	switch {
+	case spec.Read != nil:
+		record = spec.Read.Record
+	case len(spec.Records) == 1:
+		record = spec.Records[0]
+	default:
+		return nil
+	}
+	return &Hook{ID: id, Spec: spec, Verify: spec.Settings.HTTP.Webhook, Type: reeve.RecordType(s.Present("RecordType", record)), Givers: iface.Givers(s, id)}
+}
+
+// next is when a feed is due after a look.
+func (f *Feed) next(looked time.Time) time.Time {
+	if f.schedule != nil {
+		return f.schedule.Next(looked)
+	}
+	return looked.Add(f.every)
+}
+
+// lane is what the desk knows of one feed.
+type lane struct {
+	feed    *Feed
+	state   state
+	ready   bool // the state was read
+	running bool
+	cancel  context.CancelFunc
+	did     int64
+	file    string // that is being read
+}
+
+// Use puts the feeds of a set in force. What is being read from one that is gone
+// stops.
+func (d *Desk) Use(s *Set) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.lanes
+	d.set, d.lanes = s, make(map[string]*lane, len(s.All))
+	for _, f := range s.All {
+		ln := old[f.root]
+		if ln == nil {
+			ln = &lane{}
+		}
+		delete(old, f.root)
+		if ln.feed != nil && ln.state.Why != "" {
+			ln.state.Looked = time.Time{} // what was wrong may be right now
+		}
+		ln.feed = f
+		d.lanes[f.root] = ln
+	}
+	for _, ln := range old {
+		if ln.cancel != nil {
+			ln.cancel()
+		}
+	}
+}
+
+// Wait returns when nothing is being read any more.
+func (d *Desk) Wait() { d.wg.Wait() }
+
+// Step begins to read what is due, and reports how many looks ended that brought
+// something.
+func (d *Desk) Step(ctx context.Context) (int, error) {
+	if err := d.settle(ctx); err != nil {
+		return 0, err
+	}
+	d.begins(ctx)
+	d.receiveUploads(ctx)
+	d.mu.Lock()
+	running := d.running
+	d.mu.Unlock()
+	if running == 0 {
+		return d.tidy(ctx)
+	}
+	t := time.NewTimer(200 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case did := <-d.finished:
+		return did, nil
+	case <-t.C:
+		return 1, nil // something is under way
+	case <-ctx.Done():
+		return 0, nil
+	}
+}
+
+// tidy drops what is too old.
+func (d *Desk) tidy(ctx context.Context) (n int, err error) {
+	before, old := d.o.Now().Add(-keepFaults), false
+	if err = d.o.DB.View(ctx, func(tx *store.Tx) error { old, err = anyOld(tx, before); return err }); err != nil || !old {
+		return 0, err
+	}
+	err = d.o.DB.Update(ctx, func(tx *store.Tx) error { n, err = forget(tx, before, 50); return err })
+	return n, err
+}
+
+// settle reads what is remembered of feeds that are new.
+func (d *Desk) settle(ctx context.Context) error {
+	d.mu.Lock()
+	var fresh []*lane
+	for _, ln := range d.lanes {
+		if !ln.ready {
+			fresh = append(fresh, ln)
+		}
+	}
+	d.mu.Unlock()
+	for _, ln := range fresh {
+		var s state
+		err := d.o.DB.Update(ctx, func(tx *store.Tx) error {
+			var ok bool
+			var err error
+			if s, ok, err = d.readState(tx, ln.feed.root); err != nil || ok {
+				return err
+			}
+			looked := time.Time{}
+			if ln.feed.schedule != nil { // the first time is the next of its schedule
+				looked = tx.Now
+			}
+			s = state{Looked: looked}
+			return d.makeState(tx, ln.feed.root, looked)
+		})
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		ln.state, ln.ready = s, true
+		d.mu.Unlock()
+	}
+	return nil
+}
+
+// due reports whether a lane should be looked at now. The caller holds the lock.
+func (ln *lane) due(now time.Time) bool {
+	s := &ln.state
+	switch {
+	case !ln.ready || ln.running:
+		return false
+	case !s.Asked.IsZero() || s.Looked.IsZero() && ln.feed.schedule == nil:
+		return true
+	case s.Fails > 0:
+		return !now.Before(s.Looked.Add(wait(s.Fails, ln.feed)))
+	}
+	return !now.Before(ln.feed.next(s.Looked))
+}
+
+// wait is how long to wait after a number of failures.
+func wait(fails int, f *Feed) time.Duration {
+	w := firstWait << min(fails-1, 10)
+	if f.schedule == nil {
+		w = max(w, min(f.every, longestWait))
+	}
+	return min(w, longestWait)
+}
+
+// begins starts what is due, as far as there is room.
+func (d *Desk) begins(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.o.Now()
+	var due []*lane
+	for _, ln := range d.lanes {
+		if ln.due(now) {
+			due = append(due, ln)
+		}
+	}
+	slices.SortFunc(due, func(a, b *lane) int { // the one that waits longest first
+		return cmp.Or(a.state.Looked.Compare(b.state.Looked), cmp.Compare(a.feed.root, b.feed.root))
+	})
+	for _, ln := range due {
+		if d.running >= atOnce {
+			return
+		}
+		lctx, cancel := context.WithCancel(ctx)
+		ln.running, ln.cancel, ln.did, ln.file = true, cancel, 0, ""
+		d.running++
+		d.wg.Go(func() { d.run(lctx, ln, ln.feed, ln.state) })
+	}
+}
+
+// run looks once, and writes down how it went.
+func (d *Desk) run(ctx context.Context, ln *lane, f *Feed, s state) {
+	err := d.look(ctx, ln, f, s.Position)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // stopped by us: it is due again at the next start
+	} else {
+		why := ""
+		if err != nil {
+			why = plain(err)
+			d.o.Slog.Warn("an interface could not be read", "interface", f.ID, "error", err)
+		}
+		s.Fails++
+		s.Asked, s.Why, s.Looked = time.Time{}, why, d.o.Now()
+		werr := d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+			if err := putLook(tx, f.root, s.Looked, why, s.Fails); err != nil {
+				return err
+			}
+			return putAsked(tx, f.root, time.Time{})
+		})
+		if werr != nil {
+			d.o.Slog.Warn("how a look went could not be written down", "interface", f.ID, "error", werr)
+		}
+		if why == "" {
+			s.Fails, s.Well = 0, s.Looked
+		}
+	}
+	if verr := d.o.DB.View(context.WithoutCancel(ctx), func(tx *store.Tx) error { // the position moved on
+		now, ok, err := d.readState(tx, f.root)
+		if ok {
+			s.Position, s.Taken = now.Position, now.Taken
+		}
+		return err
+	}); verr != nil && ctx.Err() == nil {
+		d.o.Slog.Warn("where a feed goes on could not be read", "interface", f.ID, "error", verr)
+	}
+	d.mu.Lock()
+	ln.cancel()
+	ln.state, ln.running, ln.cancel = s, false, nil
+	d.running--
+	d.mu.Unlock()
+	select {
+	case d.finished <- int(ln.did):
+	default:
+	}
+}
+
+// pause waits, or returns the error of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// plain is an error in words for people.
+func plain(err error) string { return cmp.Or(reeve.Message(err), err.Error()) }
+
+// look reads what is there.
+func (d *Desk) look(ctx context.Context, ln *lane, f *Feed, position string) (err error) {
+	const op = "exchange.feed.look"
+	defer func() {
+		if p := recover(); p != nil {
+			d.o.Slog.Error("panic while reading an interface", "interface", f.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = reeve.E(reeve.Fault, op, "reading it failed by a fault of ours; the log says more")
+		}
+	}()
+	rules := d.o.Rules()
+	t, ok := rules.Types.Type(f.Type)
+	if !ok {
+		return reeve.E(reeve.NotFound, op, "the record type %s is not defined", f.Type)
+	}
+	sender := d.sender(rules, f)
+	if sender == "" {
+		return reeve.E(reeve.Forbidden, op, nobody)
+	}
+	target, err := f.Spec.Target(d.o.Getenv)
+	switch {
+	case err != nil:
+		return err
+	case target.Connector == nil || target.Connector.Source == nil:
+		return reeve.E(reeve.Invalid, op, "nothing can be read at this address: reeve connectors lists what can")
+	}
+	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch})
+	config.Format.Types = typesOf(t)
+	src, err := target.Connector.Source(config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	if err := d.leave(ctx, f.root); err != nil {
+		return err
+	}
+	from := origin{feed: f, lane: ln, sender: sender, actor: reeve.Actor{ID: "interface/" + f.ID, Kind: reeve.Program, Party: sender}}
+	return src.Read(ctx, position, func(p connector.Portion) error { return d.take(ctx, &from, p) })
+}
+
+// leave ends runs of a poll that were stopped half-way: the next goes on after the
+// last row that was taken, and is another.
+func (d *Desk) leave(ctx context.Context, root string) error {
+	var stopped []File
+	err := d.o.DB.View(ctx, func(tx *store.Tx) (err error) {
+		stopped, err = d.listFiles(tx, `origin = ? and version = '' and state = ?`, []any{root, Receiving}, 100)
+		return err
+	})
+	for i := range stopped {
+		stopped[i].Total = -1
+		err = errors.Join(err, d.end(ctx, &stopped[i], ""))
+	}
+	return err
+}
+
+// sender is who gives: the system's organisation, or the first that it is a part of
+// and that an agreement lets give this.
+func (d *Desk) sender(rules *intake.Rules, f *Feed) string {
+	return d.giver(rules, f.Givers, f.Type)
+}
+
+func (d *Desk) giver(rules *intake.Rules, orgs []string, t reeve.RecordType) string {
+	for _, org := range orgs {
+		if _, why := rules.Agreements.Intake(d.o.DB.Now(), org, t); why == nil {
+			return org
+		}
+	}
+	return ""
+}
+
+// typesOf tells a reader of text what types a field of the record type may have.
+func typesOf(t *contract.Type) func(pointer string) []string { return t.Takes }
+
+// origin is where a portion comes from.
+type origin struct {
+	feed   *Feed
+	lane   *lane
+	sender string
+	actor  reeve.Actor
+}
+
+// take takes a portion for good.
+func (d *Desk) take(ctx context.Context, from *origin, p connector.Portion) (err error) {
+	f := &File{Origin: from.feed.root, Sender: from.sender, Type: from.feed.Type, Actor: from.actor.ID, Name: p.Name, Version: p.Version,
+		Spec: from.feed.Spec.Spec, Size: p.Size, Total: p.Total, State: Receiving}
+	if p.Name == "" {
+		f.ID, f.Version = newID(), ""
+	} else {
+		total := f.Total
+		if _, err := d.enter(ctx, f); err != nil {
+			return err
+		}
+		f.Total = total
+	}
+	switch {
+	case f.State == Broken:
+		return nil // told when it broke off; it stays where it is
+	case f.State == Receiving:
+		if err := d.takeRows(ctx, from, f, p); err != nil || f.State == Broken {
+			return err
+		}
+	}
+	if p.Done != nil {
+		return p.Done(ctx)
+	}
+	return nil
+}
+
+func (d *Desk) takeRows(ctx context.Context, from *origin, f *File, p connector.Portion) (err error) {
+	release, ok := d.claim(f.ID)
+	if !ok {
+		return reeve.E(reeve.Conflict, "exchange.feed.take", "the file is being read already")
+	}
+	defer release()
+	d.mu.Lock()
+	from.lane.file = f.ID
+	d.mu.Unlock()
+	r, err := p.Open(ctx)
+	if err != nil {
+		return err
+	}
+	before := f.Rows
+	position := func(tx *store.Tx, at string) error {
+		if p.Name != "" {
+			return nil
+		}
+		return d.putPosition(tx, from.feed.root, at)
+	}
+	broken, err := d.pour(ctx, f, from.actor, r, 0, position)
+	cerr := r.Close()
+	d.mu.Lock()
+	from.lane.did += f.Rows - before
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if broken == "" && cerr != nil {
+		return cerr
+	}
+	if f.Rows > before {
+		if err := d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return putTaken(tx, from.feed.root) }); err != nil {
+			return err
+		}
+	}
+	if err := d.end(ctx, f, broken); err != nil {
+		return err
+	}
+	if broken != "" && p.Name == "" {
+		return reeve.E(reeve.Invalid, "exchange.feed.take", "%s", broken)
+	}
+	return nil
+}
+
+// Ask asks for a look at a feed now.
+func (d *Desk) Ask(ctx context.Context, id string) error {
+	f, ok := d.Feed(id)
+	if !ok {
+		return reeve.E(reeve.NotFound, "exchange.feed.Ask", "there is no feed %q", id)
+	}
+	now := d.o.Now()
+	if err := d.o.DB.Update(ctx, func(tx *store.Tx) error { return putAsked(tx, f.root, now) }); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ln := d.lanes[f.root]; ln != nil {
+		ln.state.Asked = now
+	}
+	return nil
+}
+
+// Feed finds a feed in force.
+func (d *Desk) Feed(id string) (*Feed, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i := slices.IndexFunc(d.set.All, func(f *Feed) bool { return f.ID == id }); i >= 0 {
+		return d.set.All[i], true
+	}
+	return nil, false
+}

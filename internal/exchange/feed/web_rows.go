@@ -1,0 +1,146 @@
+package feed
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/reeve-civic/reeve/internal/exchange/intake"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
+)
+
+func (p *listData) stats() []ui.Stat {
+	bad, receiving, problems := 0, 0, 0
+	for _, f := range p.Feeds {
+		if _, tone := f.status(); tone == ui.Bad {
+			bad++
+		}
+	}
+	for _, f := range p.Files {
+		switch _, tone := f.status(); {
+		case f.State == Receiving:
+			receiving++
+		case tone != ui.Good:
+			problems++
+		}
+	}
+	out := []ui.Stat{{Label: "Feeds", Value: fmt.Sprint(len(p.Feeds))}, {Label: "Cannot be read", Value: fmt.Sprint(bad)},
+		{Label: "Receiving", Value: fmt.Sprint(receiving)}, {Label: "Files with problems", Value: fmt.Sprint(problems)}}
+	if bad > 0 {
+		out[1].Tone = ui.Bad
+	}
+	return out
+}
+
+func (p *listData) feedRows() (rows [][]ui.Cell) {
+	for _, f := range p.Feeds {
+		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Name, "/staff/feeds/"+f.ID)), {Text: f.System}, {Text: f.Type}, {Text: f.When},
+			{Text: ago(p.Now, f.State.Well), Classes: "app-nowrap"}, ui.CellHTML(statusTag(f.status()))})
+	}
+	return rows
+}
+
+func fileHead() []ui.Cell {
+	return []ui.Cell{{Text: "File"}, {Text: "Record type"}, {Text: "From"}, ui.Num("Rows"), ui.Num("Accepted"), ui.Num("Held"), ui.Num("Refused"), {Text: "Began"}, {Text: "State"}}
+}
+
+func fileRows(files []fileRow, now time.Time) (rows [][]ui.Cell) {
+	for _, f := range files {
+		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Title, "/staff/files/"+f.ID)), {Text: f.TypeName}, {Text: f.From}, ui.Num(count(f.Rows)),
+			ui.Num(count(f.Counts.Accepted)), ui.Num(count(f.Counts.Held)), ui.Num(count(f.Counts.Refused)), {Text: ago(now, f.Began), Classes: "app-nowrap"},
+			ui.CellHTML(statusTag(f.status()))})
+	}
+	return rows
+}
+
+func (r row) summary(now time.Time) []ui.SummaryRow {
+	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(r.status())), ui.Row("System", r.System), ui.Row("Record type", r.Type)}
+	if r.Sender != "" {
+		rows = append(rows, ui.Row("Given by", r.Sender))
+	}
+	rows = append(rows, ui.Row("Looked at", r.When), ui.Row("Last read", ago(now, r.State.Well)), ui.Row("Rows last came", ago(now, r.State.Taken)))
+	if !r.Next.IsZero() && r.Next.After(now) {
+		rows = append(rows, ui.RowHTML("Next look", ui.Time(r.Next)))
+	}
+	if r.Running && r.File != "" {
+		rows = append(rows, ui.RowHTML("Reading", link("how far it is", "/staff/files/"+r.File)))
+	}
+	return rows
+}
+
+func (f *fileData) stats() []ui.Stat {
+	c := f.Counts
+	out := []ui.Stat{{Label: "Rows", Value: count(f.Rows)}, {Label: "Accepted", Value: count(c.Accepted)}, {Label: "Held", Value: count(c.Held)},
+		{Label: "Duplicate", Value: count(c.Duplicate)}, {Label: "Refused", Value: count(c.Refused)}}
+	if c.Refused > 0 {
+		out[4].Tone = ui.Bad
+	}
+	return out
+}
+
+func (f *fileData) summary() []ui.SummaryRow {
+	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(f.status())), ui.Row("From", f.From), ui.RowHTML("Began", ui.Time(f.Began))}
+	if f.Origin != "" {
+		rows[1] = ui.RowHTML("From", link(f.From, "/staff/feeds/"+f.Origin))
+	}
+	if f.Size >= 0 {
+		rows = append(rows, ui.Row("Size", count(f.Size)+" bytes"))
+	}
+	if f.Ended.IsZero() {
+		return append(rows, ui.RowHTML("Last row", ui.Time(f.Moved)))
+	}
+	return append(rows, ui.RowHTML("Ended", ui.Time(f.Ended)))
+}
+
+func (f *fileData) sums() []ui.SummaryRow {
+	c := f.Counts
+	verdict := "Not known before it has ended"
+	switch {
+	case f.State != Receiving && f.Adds():
+		verdict = "Yes: every row that was read is accepted, held, refused or a duplicate"
+	case f.State != Receiving:
+		verdict = "No"
+	}
+	rows := []ui.SummaryRow{ui.Row("Answer", verdict),
+		ui.Row("By number", fmt.Sprintf("%s read; %s accepted, %s held, %s duplicate, %s refused", count(f.Rows), count(c.Accepted), count(c.Held), count(c.Duplicate), count(c.Refused))),
+		ui.Row("Sum of what was read", f.Read.String()), ui.Row("Sum of what was taken", f.Sums.Total().String())}
+	if f.Total >= 0 {
+		rows = append(rows, ui.Row("Counted by the system", count(f.Total)))
+	}
+	return rows
+}
+
+func faultRows(faults []intake.Fault) (rows [][]ui.Cell) {
+	for _, f := range faults {
+		at := f.At
+		if at == "" {
+			at = "row " + count(f.Row)
+		}
+		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: f.Field}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f))})
+	}
+	return rows
+}
+
+func choiceItems(choices []choice) []ui.SelectItem {
+	items := []ui.SelectItem{{Text: "Choose"}}
+	for _, c := range choices {
+		items = append(items, ui.SelectItem{Value: c.Value, Text: c.Text})
+	}
+	return items
+}
+
+// ago says how long ago something was, roughly.
+func ago(now, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return plural(int64(d/time.Minute), "a minute ago", "%d minutes ago")
+	case d < 24*time.Hour:
+		return plural(int64(d/time.Hour), "an hour ago", "%d hours ago")
+	}
+	return plural(int64(d/(24*time.Hour)), "a day ago", "%d days ago")
+}
