@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -131,6 +133,7 @@ type house struct {
 	t    testing.TB
 	k    *kernel.Kernel
 	x    *exchange.Exchange
+	mu   sync.Mutex
 	back []string // bodies that the back office took
 }
 
@@ -143,9 +146,16 @@ func must(t testing.TB, err error) {
 
 func open(t testing.TB, db *store.DB) *house {
 	t.Helper()
+	return openWith(t, db, definitions)
+}
+
+func openWith(t testing.TB, db *store.DB, definitions string) *house {
+	t.Helper()
 	h := &house{t: t}
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.back = append(h.back, string(b))
 	}))
 	t.Cleanup(back.Close)
@@ -168,7 +178,7 @@ func open(t testing.TB, db *store.DB) *house {
 	must(t, err)
 	partner, staff := []reeve.ActorKind{reeve.Partner}, []reeve.ActorKind{reeve.Staff}
 	k.Policy, err = policy.New(
-		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*"}, Kinds: partner, Own: true, Max: reeve.Restricted},
+		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*", "partner.*"}, Kinds: partner, Own: true, Max: reeve.Restricted},
 		policy.Rule{Name: "staff", Actions: []string{"held.*", "record.read", "record.trail"}, Kinds: staff, Roles: []string{"integration"}, Max: reeve.Restricted})
 	must(t, err)
 	k.Web = web.New(web.Options{Policy: k.Policy, Log: log, Now: k.Now, Zone: k.Zone})
@@ -178,7 +188,8 @@ func open(t testing.TB, db *store.DB) *house {
 		case "partner":
 			return reeve.Actor{ID: "partner/" + name, Kind: reeve.Partner, Party: name, Assurance: reeve.Assurance{Identity: 2, Authentication: 2}}, true, nil
 		case "staff":
-			return reeve.Actor{ID: "staff/1", Kind: reeve.Staff, Roles: []string{name}, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}, true, nil
+			role, id, _ := strings.Cut(name, ":")
+			return reeve.Actor{ID: "staff/" + cmp.Or(id, "1"), Kind: reeve.Staff, Roles: []string{role}, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}, true, nil
 		}
 		return reeve.Actor{}, false, nil
 	})
@@ -385,7 +396,15 @@ func TestCorrectMany(t *testing.T) {
 		t.Error("it is not offered:", w.Body)
 	}
 	w := h.do("POST", at+"/correct", staff, url.Values{"f/status": {"new"}, "f/person/name": {"P0"}, "all": {"yes"}}, "")
-	if w.Code != 303 {
+	correction := w.Header().Get("Location")
+	if w.Code != 303 || correction != "/staff/corrections/1" {
+		t.Fatal(w.Code, w.Header(), w.Body)
+	}
+	h.settle()
+	if len(h.back) != 0 {
+		t.Errorf("%d went on before it was released", len(h.back))
+	}
+	if w := h.do("POST", correction, staff, url.Values{"decision": {"release"}}, ""); w.Code != 303 {
 		t.Fatal(w.Code, w.Body)
 	}
 	h.settle()
