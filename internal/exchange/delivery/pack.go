@@ -159,7 +159,7 @@ func (d *Desk) Freeze(flow, iface string, terms Terms, items []Item) (*Frozen, e
 		for _, s := range []string{string(it.Record), it.Key, it.Sender, it.Digest} {
 			b = appendString(b, s)
 		}
-		b = appendString(b, string(it.Body))
+		b = appendString(b, it.Body)
 	}
 	sealed, err := seal.Pack(d.o.Keys, b, aad(flow, items[0].N, items[len(items)-1].N))
 	if err != nil {

@@ -318,6 +318,7 @@ type Flow struct {
 	terms   []*agreement.Term
 	start   start
 	filter  *rules.Program
+	reads   []string // paths that the filter reads: nothing else is decoded for it
 	mapper  *mapping.Map
 	iface   *iface.Spec
 	ifaces  []string // former ids of the interface
@@ -420,6 +421,7 @@ func compile(s *def.Set, o def.Of[Spec], types *contract.Set, agreements *agreem
 		if f.filter, err = env.Compile(o.Spec.Filter, def.Pos{File: o.File, Line: o.Line, Col: 1}); err != nil {
 			return nil, err
 		}
+		f.reads = f.filter.Inputs()
 	}
 	if o.Spec.Map != "" {
 		src, err := s.File(o.Spec.Map)

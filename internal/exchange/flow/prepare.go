@@ -48,13 +48,14 @@ func (s *Set) prepareAll(ctx context.Context, f *Flow, now time.Time, recs []rec
 	const piece = 32
 	var next atomic.Int64
 	work := func() {
+		var w room
 		for {
 			from := int(next.Add(piece)) - piece
 			if from >= len(recs) {
 				return
 			}
 			for i := from; i < min(from+piece, len(recs)); i++ {
-				out[i] = s.prepare(ctx, f, day, &recs[i], nil)
+				out[i] = s.prepare(ctx, f, day, &recs[i], nil, &w)
 			}
 		}
 	}
@@ -67,9 +68,25 @@ func (s *Set) prepareAll(ctx context.Context, f *Flow, now time.Time, recs []rec
 	return out
 }
 
+// room is the memory that records are prepared in, one after the other.
+type room struct {
+	cut    []byte // used again for each
+	bodies []byte // what was made of all
+}
+
+// roomBytes is how much is made at once for bodies.
+const roomBytes = 64 << 10
+
+// keep hands out what was appended to the bodies.
+func (w *room) keep(bodies []byte) []byte {
+	at := len(w.bodies)
+	w.bodies = bodies
+	return bodies[at:len(bodies):len(bodies)]
+}
+
 // prepare turns one record into what its receiver is to get. The cut comes first:
 // nothing after it sees the record's own body.
-func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.Record, answers map[string]any) (res result) {
+func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.Record, answers map[string]any, w *room) (res result) {
 	defer func() {
 		if recover() != nil { // a library that gives up on one record must not stop the others
 			res = parked("fault", "the flow failed on this record")
@@ -85,33 +102,25 @@ func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.
 	if term == nil {
 		return no
 	}
-	cut, err := term.AppendCut(nil, rec.Body)
+	cut, err := term.AppendCut(w.cut[:0], rec.Body)
 	if err != nil {
 		return parked("cut", "the record cannot be cut down to the agreement's fields")
 	}
-	if len(cut) == 0 {
+	if w.cut = cut; len(cut) == 0 {
 		return parked("cut", "nothing remains of the record after the cut to the agreement's fields")
 	}
-	var doc any
-	if f.filter != nil || f.mapper != nil {
-		if doc, err = rawjson.Decode(cut); err != nil {
+	if f.filter != nil {
+		doc, err := f.seen(cut)
+		if err != nil {
 			return parked("cut", "the record is not well-formed JSON after the cut")
 		}
-	}
-	if f.filter != nil {
 		if res := f.keep(ctx, doc, today); res.decision != Sent {
 			return res
 		}
 	}
-	body := cut
-	if f.mapper != nil {
-		body, err = f.mapper.Run(doc, mapping.Meta{ID: rec.ID, Type: rec.Type, Sender: rec.Sender, At: rec.At, N: rec.N, Answers: answers})
-		if errors.Is(err, mapping.ErrDeleted) {
-			return result{decision: Filtered}
-		}
-		if err != nil {
-			return parked("map", reeve.Message(err))
-		}
+	body, res := f.carry(cut, mapping.Meta{ID: rec.ID, Type: rec.Type, Sender: rec.Sender, At: rec.At, N: rec.N, Answers: answers}, w)
+	if res.decision != Sent {
+		return res
 	}
 	if len(f.iface.Columns) > 0 && !bytes.HasPrefix(body, []byte("{")) { // it would fail the whole file
 		return parked("map", "the map made no object of it, which a row of a CSV file is made of")
@@ -125,6 +134,54 @@ func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.
 		}
 	}
 	return result{decision: Sent, body: body}
+}
+
+// carry maps what is left of a record after the cut.
+func (f *Flow) carry(cut []byte, meta mapping.Meta, w *room) (body []byte, _ result) {
+	if cap(w.bodies)-len(w.bodies) < len(cut) {
+		w.bodies = make([]byte, 0, max(roomBytes, len(cut)))
+	}
+	if f.mapper == nil {
+		return w.keep(append(w.bodies, cut...)), result{}
+	}
+	if bodies, ok := f.mapper.AppendRun(w.bodies, cut, meta); ok {
+		return w.keep(bodies), result{}
+	}
+	doc, err := rawjson.Decode(cut)
+	if err != nil {
+		return nil, parked("cut", "the record is not well-formed JSON after the cut")
+	}
+	body, err = f.mapper.Run(doc, meta)
+	switch {
+	case errors.Is(err, mapping.ErrDeleted):
+		return nil, result{decision: Filtered}
+	case err != nil:
+		return nil, parked("map", reeve.Message(err))
+	}
+	return body, result{}
+}
+
+// seen decodes what the filter reads.
+func (f *Flow) seen(cut []byte) (any, error) {
+	if doc, ok := rawjson.DecodeFields(cut, f.filtersBy); ok {
+		return doc, nil
+	}
+	return rawjson.Decode(cut)
+}
+
+// filtersBy reports whether the filter reads a field of the record, or one below
+// it. A name that begins like another, up to a point, may be meant: it is taken too.
+func (f *Flow) filtersBy(name []byte) bool {
+	for _, in := range f.reads {
+		if in == "record" {
+			return true
+		}
+		in, ok := strings.CutPrefix(in, "record.")
+		if ok && strings.HasPrefix(in, string(name)) && (len(in) == len(name) || in[len(name)] == '.' || in[len(name)] == '[') {
+			return true
+		}
+	}
+	return false
 }
 
 // term is the first of the agreement's terms whose condition the record meets.

@@ -267,13 +267,13 @@ func (r *Runner) pass(ctx context.Context, set *Set, f *Flow, cur cursor, recs [
 	if err != nil {
 		return err
 	}
-	entries := make(map[int64]journal.Entry, len(recs))
+	entries := make([]journal.Entry, len(recs)) // by the record's place
 	for i := range recs {
 		switch results[i].decision {
 		case Sent:
-			entries[recs[i].N] = f.entry(set, &recs[i], "disclosing", f.why)
+			entries[i] = f.entry(set, &recs[i], "disclosing", f.why)
 		case Parked:
-			entries[recs[i].N] = f.entry(set, &recs[i], "parked", []string{f.Agreement.ID, results[i].code})
+			entries[i] = f.entry(set, &recs[i], "parked", []string{f.Agreement.ID, results[i].code})
 		}
 	}
 	err = r.o.DB.Update(ctx, func(tx *store.Tx) error {
@@ -346,7 +346,7 @@ type passing struct {
 	cur   *cursor
 }
 
-func (b *passing) all(recs []reclog.Record, results []result, packs []*delivery.Frozen, entries map[int64]journal.Entry) error {
+func (b *passing) all(recs []reclog.Record, results []result, packs []*delivery.Frozen, entries []journal.Entry) error {
 	desk, strict := b.r.o.Desk, b.f.Type.Strict
 	stuck, err := b.park(recs, results, entries)
 	if err != nil {
@@ -354,14 +354,18 @@ func (b *passing) all(recs []reclog.Record, results []result, packs []*delivery.
 	}
 	put := make([]journal.Entry, 0, len(entries))
 	put = append(put, stuck...)
+	at := 0 // packs are in the order of the records
 	for _, p := range packs {
 		behind, err := desk.Put(b.tx, p, strict, b.again)
 		if err != nil {
 			return err
 		}
 		for _, it := range p.Items() {
+			for recs[at].N != it.N {
+				at++
+			}
 			if !behind[it.N] {
-				put = append(put, entries[it.N])
+				put = append(put, entries[at])
 				b.cur.sent++
 			}
 		}
@@ -402,7 +406,7 @@ func (b *passing) all(recs []reclog.Record, results []result, packs []*delivery.
 
 // park sets aside what could not be prepared, and returns the entries for it.
 // Where order is strict, what comes behind a parked record of its key waits.
-func (b *passing) park(recs []reclog.Record, results []result, entries map[int64]journal.Entry) (put []journal.Entry, err error) {
+func (b *passing) park(recs []reclog.Record, results []result, entries []journal.Entry) (put []journal.Entry, err error) {
 	desk, strict := b.r.o.Desk, b.f.Type.Strict
 	var waits *delivery.Waits
 	blocked := map[string]bool{}
@@ -437,7 +441,7 @@ func (b *passing) park(recs []reclog.Record, results []result, entries map[int64
 		if err := b.r.o.Park(b.tx, Stuck{Flow: b.f.ID, N: rec.N, Record: rec.ID, Problems: results[i].problems}); err != nil {
 			return nil, err
 		}
-		put = append(put, entries[rec.N])
+		put = append(put, entries[i])
 		b.cur.parked++
 	}
 	return put, nil

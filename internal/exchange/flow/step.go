@@ -47,7 +47,7 @@ func (s *Set) Prepare(ctx context.Context, f *Flow, now time.Time, rec *reclog.R
 	}
 	one := []reclog.Record{*rec}
 	s.rename(f, one)
-	res := s.prepare(ctx, f, def.DateOf(now.In(s.zone)), &one[0], seen)
+	res := s.prepare(ctx, f, def.DateOf(now.In(s.zone)), &one[0], seen, new(room))
 	return Prepared{res.decision, res.body, res.problems}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/mapping/plan"
 )
 
 // Bounds of a map and of what it makes.
@@ -112,7 +113,7 @@ func (e *Environment) Compile(src string) (*Map, error) {
 		}
 		return nil, &Error{1, 1, err.Error()}
 	}
-	return &Map{x}, nil
+	return &Map{x, plan.Compile(src)}, nil
 }
 
 var linePrefix = regexp.MustCompile(`^line \d+ char \d+: `)
@@ -138,7 +139,10 @@ type Meta struct {
 }
 
 // Map is a compiled map, safe for use by many at once.
-type Map struct{ x *bloblang.Executor }
+type Map struct {
+	x    *bloblang.Executor
+	plan *plan.Plan // nil where the map is not a simple one
+}
 
 // ErrDeleted is the result of a map that set root = deleted(): the record is
 // not for this receiver.
@@ -154,6 +158,20 @@ func Decode(body []byte) (any, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// AppendRun is Run for a document that rawjson.Decode accepts, and that is not
+// decoded: what it appends, Run would give. Where ok is false, ask Run.
+func (m *Map) AppendRun(dst, doc []byte, meta Meta) (out []byte, ok bool) {
+	if m.plan == nil {
+		return dst, false
+	}
+	var facts *plan.Meta
+	if m.plan.Asks() {
+		facts = &plan.Meta{string(meta.ID), string(meta.Type), meta.At.UTC().Format(time.RFC3339), meta.Sender}
+	}
+	out, ok = m.plan.Run(dst, doc, facts)
+	return out, ok && len(out)-len(dst) <= MaxResult
 }
 
 // Run applies the map to a decoded document, which it may change: the caller

@@ -301,3 +301,51 @@ func SkipText(b []byte, i int) int {
 	}
 	return SkipString(b, i)
 }
+
+// DecodeFields is Decode for an object of which only some fields are wanted; the
+// result has no others. It is false where the object is not plain: ask Decode.
+func DecodeFields(b []byte, want func(name []byte) bool) (fields map[string]any, ok bool) {
+	i := Space(b, 0)
+	if i >= len(b) || b[i] != '{' {
+		return nil, false
+	}
+	fields = map[string]any{}
+	if i = Space(b, i+1); i < len(b) && b[i] == '}' {
+		return fields, Space(b, i+1) == len(b)
+	}
+	for {
+		if i >= len(b) || b[i] != '"' {
+			return nil, false
+		}
+		at := i
+		if i, _ = ScanString(b, i); i < 0 {
+			return nil, false
+		}
+		name := b[at+1 : i-1]
+		if i = Space(b, i); i >= len(b) || b[i] != ':' {
+			return nil, false
+		}
+		from := Space(b, i+1)
+		if i = SkipValue(b, from); i < 0 {
+			return nil, false
+		}
+		if want(name) {
+			v, err := Decode(b[from:i])
+			if err != nil {
+				return nil, false
+			}
+			fields[string(name)] = v
+		}
+		if i = Space(b, i); i >= len(b) {
+			return nil, false
+		}
+		switch b[i] {
+		case ',':
+			i = Space(b, i+1)
+		case '}':
+			return fields, Space(b, i+1) == len(b)
+		default:
+			return nil, false
+		}
+	}
+}
