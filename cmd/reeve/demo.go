@@ -64,7 +64,7 @@ func (d demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := app.Config{Listen: d.Listen, BaseURL: base, Data: d.Data, Database: d.Database, Body: "Ashcombe Borough Council", Demo: true, Definitions: body, Log: log,
+	c := app.Config{Listen: d.Listen, BaseURL: base, Data: d.Data, Database: d.Database, Body: "Ashcombe Borough Council", Demo: true, Definitions: body, Log: log, MapWorker: mapWorker(),
 		Getenv: func(name string) string {
 			if v, ok := env[name]; ok {
 				return v

@@ -37,6 +37,8 @@ type cli struct {
 	Backup  backupCmd  `cmd:"" help:"Write a backup while the program runs."`
 	Restore restoreCmd `cmd:"" help:"Restore a backup into an empty data folder or database."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	MapWorker mapWorkerCmd `cmd:"" hidden:"" help:"Run maps for another process of this program."`
 }
 
 // errFailed ends the program with 1 after a command has said all there is to say.
@@ -98,8 +100,22 @@ func (w where) config() (app.Config, error) {
 	if w.Database != "" {
 		c.Database = w.Database
 	}
+	c.MapWorker = mapWorker()
 	return c, err
 }
+
+// mapWorker is the command for maps that people typed: this program, as [mapWorkerCmd].
+func mapWorker() []string {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{self, "map-worker"}
+}
+
+type mapWorkerCmd struct{}
+
+func (mapWorkerCmd) Run() error { return offline.ServeMaps(os.Stdin, os.Stdout) }
 
 type versionCmd struct{}
 

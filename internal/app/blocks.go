@@ -56,7 +56,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	for name, r := range b.services.Receivers() {
 		receivers[name] = r
 	}
-	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered}); err != nil {
+	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered, Corrected: a.metrics.corrected, MapWorker: a.config.MapWorker}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	if err := a.openEstate(ctx); err != nil {

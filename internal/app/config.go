@@ -66,6 +66,9 @@ type Config struct {
 	Log    *slog.Logger             `yaml:"-"`
 	Demo   bool                     `yaml:"-"` // pages say that this is a demonstration
 	Defs   fs.FS                    `yaml:"-"` // in place of Definitions
+	// MapWorker is the command in which maps that people typed are run, away from this
+	// process: it calls sandbox.Serve. Empty: in this process.
+	MapWorker []string `yaml:"-"`
 }
 
 // LoadConfig reads file (none when ""), then lets environment variables win,

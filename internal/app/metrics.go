@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -23,6 +24,7 @@ type metrics struct {
 	failures   *prometheus.CounterVec
 	records    *prometheus.CounterVec
 	deliveries *prometheus.CounterVec
+	held       *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -41,8 +43,12 @@ func newMetrics() *metrics {
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "reeve_deliveries_total", Help: "Attempts to deliver a record, by outcome.",
 		}, []string{"flow", "outcome"}),
+		held: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "reeve_correction_seconds", Help: "How long records were held before they were corrected and went on.",
+			Buckets: []float64{60, 600, 3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600},
+		}, []string{"type"}),
 	}
-	m.registry.MustRegister(m.requests, m.failures, m.records, m.deliveries, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.failures, m.records, m.deliveries, m.held, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -57,6 +63,11 @@ func (m *metrics) received(recordType string, c intake.Counts) {
 	for outcome, n := range map[string]int64{"accepted": c.Accepted, "held": c.Held, "duplicate": c.Duplicate, "refused": c.Refused} {
 		m.records.WithLabelValues(recordType, outcome).Add(float64(n))
 	}
+}
+
+// corrected notes how long a record was held that goes on now.
+func (m *metrics) corrected(t reeve.RecordType, held time.Duration) {
+	m.held.WithLabelValues(string(t)).Observe(held.Seconds())
 }
 
 // delivered counts outcomes of attempts; one that never left counts for nothing.
