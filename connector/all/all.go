@@ -12,6 +12,7 @@ import (
 	"github.com/reeve-civic/reeve/connector/file"
 	"github.com/reeve-civic/reeve/connector/httpjson"
 	"github.com/reeve-civic/reeve/connector/mail"
+	"github.com/reeve-civic/reeve/connector/sftp"
 )
 
 // Settings is what an Interface says about the connector that it uses, under the
@@ -20,12 +21,14 @@ type Settings struct {
 	File *file.Settings     `json:"file,omitempty" doc:"Of folders of this machine: which files are read, when, and what becomes of them."`
 	HTTP *httpjson.Settings `json:"http,omitempty" doc:"Of web addresses: batches, questions, reading page by page, webhooks."`
 	Mail *mail.Settings     `json:"mail,omitempty" doc:"Of mail servers: what a mail says and whom it goes to."`
+	SFTP *sftp.Settings     `json:"sftp,omitempty" doc:"Of folders of SFTP servers: which files are read, when, and what becomes of them."`
 }
 
 var connectors = []*connector.Connector{
 	&file.Connector,
 	&httpjson.Connector,
 	&mail.Connector,
+	&sftp.Connector,
 }
 
 // Connectors are all of them.

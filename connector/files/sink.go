@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/connector/format"
@@ -55,6 +56,14 @@ func NewSink(out Outbox, c connector.Config) (*Sink, error) {
 
 // Whole is true: the items of one call are one file.
 func (s *Sink) Whole() bool { return true }
+
+// Close ends what the writing needed: a connection.
+func (s *Sink) Close() error {
+	if c, ok := s.out.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
 
 // Name of the file that items make: the prefix, the first and the last id.
 func (s *Sink) Name(items []connector.Item) string {
