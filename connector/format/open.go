@@ -1,8 +1,13 @@
 package format
 
 import (
+	"bytes"
 	"cmp"
 	"io"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // NewReader reads records as spec says they stand. scratch is a folder for what must
@@ -18,6 +23,8 @@ func NewReader(spec Spec, r io.Reader, scratch string) (Reader, error) {
 		return newXML(spec, r)
 	case "fhir":
 		return newFHIR(spec, r, scratch)
+	case "xlsx":
+		return newXLSX(spec, r, scratch)
 	}
 	return nil, unknownFormat(spec.Name)
 }
@@ -34,6 +41,8 @@ func NewWriter(spec Spec, w io.Writer) (Writer, error) {
 		return newXMLWriter(spec, w)
 	case "fhir":
 		return &fhirWriter{jsonWriter: jsonWriter{w: w}}, nil
+	case "xlsx":
+		return newXLSXWriter(spec, w)
 	}
 	return nil, unknownFormat(spec.Name)
 }
@@ -51,4 +60,55 @@ func Extension(spec Spec) string {
 		return ".json"
 	}
 	return ".ndjson"
+}
+
+// Guess says how the records of a file most likely stand, from its name and its first
+// bytes, 64 KiB or so of them. It guesses the encoding of a text too, which no reader
+// does by itself.
+func Guess(name string, head []byte) Spec {
+	ext := strings.ToLower(path.Ext(name))
+	trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	utf16 := bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
+	switch {
+	case bytes.HasPrefix(head, []byte("PK")), bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
+		return Spec{Name: "xlsx"}
+	case len(trimmed) == 0 && len(head) == 0:
+		if slices.Contains([]string{".csv", ".xml", ".xlsx", ".ndjson"}, ext) {
+			return Spec{Name: ext[1:]}
+		}
+		return Spec{Name: "json"}
+	case bytes.HasPrefix(trimmed, []byte("<")) && ext != ".csv":
+		return Spec{Name: "xml"}
+	case bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("[")) && ext != ".csv":
+		first := trimmed[:min(len(trimmed), 4096)]
+		switch {
+		case bytes.Contains(first, []byte(`"resourceType"`)) && bytes.Contains(first, []byte(`"Bundle"`)):
+			return Spec{Name: "fhir"}
+		case ext == ".ndjson" || ext == ".jsonl":
+			return Spec{Name: "ndjson"}
+		}
+		return Spec{Name: "json"}
+	}
+	s := Spec{Name: "csv"}
+	if utf16 {
+		return s
+	}
+	whole := head
+	if i := bytes.LastIndexByte(head, '\n'); i > 0 {
+		whole = head[:i] // the last character may be cut in two
+	}
+	switch {
+	case len(head) > 3 && bytes.Count(head, []byte{0})*3 > len(head):
+		s.Encoding = "utf-16"
+	case !utf8.Valid(whole):
+		s.Encoding = "windows-1252"
+	}
+	switch comma, _ := delimiterOf(head); comma {
+	case ',':
+	case '\t':
+		s.Delimiter = "tab"
+	default:
+		s.Delimiter = string(rune(comma))
+	}
+	return s
 }

@@ -83,6 +83,9 @@ func delimiterOf(head []byte) (comma byte, skip int) {
 		if len(counts) == 0 {
 			counts = append(counts, n)
 		}
+		if counts[0] == 0 {
+			continue // the headings have it, if it is one
+		}
 		fullest, same := 0, 0
 		for _, n := range counts {
 			fullest = max(fullest, n)

@@ -155,12 +155,14 @@ func scalar(v any) (string, error) {
 	return "", errors.New("a text was expected where the record has a list or an object")
 }
 
-// text refuses the characters that XML does not have: nothing is lost unseen.
-func (w *xmlWriter) text(s string) error {
+func (w *xmlWriter) text(s string) error { return xmlText(&w.buf, s) }
+
+// xmlText refuses the characters that XML does not have: nothing is lost unseen.
+func xmlText(buf *bytes.Buffer, s string) error {
 	for _, r := range s {
 		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
 			return errors.New("a record holds a control character, which XML cannot hold")
 		}
 	}
-	return xml.EscapeText(&w.buf, []byte(s))
+	return xml.EscapeText(buf, []byte(s))
 }
