@@ -71,6 +71,9 @@ type Fault struct {
 // after the last that was taken, and so does a later call after this program was
 // stopped. A file that was sent before is not sent again: then Before is set.
 func (c *Client) SendFile(ctx context.Context, f File) (s *FileStatus, err error) {
+	if _, err := f.Body.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("client: the file cannot be read: %w", err)
+	}
 	sum := sha256.New()
 	size, err := io.Copy(sum, onlyReader{ctx, f.Body})
 	if err != nil {

@@ -164,7 +164,9 @@ func (d *Desk) Step(ctx context.Context) (int, error) {
 	defer t.Stop()
 	select {
 	case did := <-d.finished:
-		return did, nil
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return did + d.running, nil
 	case <-t.C:
 		return 1, nil // something is under way
 	case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -99,6 +100,8 @@ func (a *Announcement) check() error {
 		return reeve.E(reeve.Invalid, op, "name is the file's name, without folders, of at most 255 bytes")
 	case err != nil || len(sum) != sha256.Size:
 		return reeve.E(reeve.Invalid, op, "sha256 is the SHA-256 of the file's bytes, in hexadecimal")
+	case !slices.Contains([]string{"", "json", "ndjson", "csv", "xml", "xlsx", "fhir"}, a.Spec.Name):
+		return reeve.E(reeve.Invalid, op, "format is json, ndjson, csv, xml, xlsx or fhir, or left out to have it found out")
 	case !plain(a.Key, 200):
 		return reeve.E(reeve.Invalid, op, "key is a short text")
 	case a.Size < 0:
