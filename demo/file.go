@@ -53,7 +53,9 @@ func NewFile(baseURL, staffSignIn string, tokens map[string]string, systems []si
 		f.Partners[p.ID] = FileParty{Token: tokens[p.ID], RecordTypes: p.RecordTypes}
 	}
 	for _, s := range systems {
-		f.Systems[s.ID] = FileSystem{ReceivedURL: s.Received}
+		if s.Received != "" {
+			f.Systems[s.ID] = FileSystem{ReceivedURL: s.Received}
+		}
 	}
 	return f
 }

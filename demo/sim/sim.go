@@ -5,6 +5,11 @@
 //   - council tax: slow, away (503) one time in twenty; knows an Idempotency-Key.
 //   - electoral register: PUT by registration number; refuses fields it does not know.
 //   - libraries: reads CSV files from a folder, each name once.
+//   - maps, bins, repairs, parking: what a house move is told to; parking refuses
+//     moves to where there is no permit zone.
+//   - housing: a database (SQLite) with a table of moves that others read.
+//   - reports: a database with a table of payments that others write into.
+//   - car parks: an SFTP server with a file of payments a night.
 //   - planning back office: one time in seven it takes a case and dies before it
 //     answers; knows an Idempotency-Key.
 //
@@ -24,6 +29,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -47,7 +53,9 @@ type System struct {
 	ID       string `json:"id"`       // of its definition: sys-council-tax
 	Env      string `json:"env"`      // name of the environment variable that interfaces take its address from
 	Address  string `json:"address"`  // what that variable should be
-	Received string `json:"received"` // URL that answers with what it has taken
+	Received string `json:"received"` // URL that answers with what it has taken, "" where none does
+	// More is what the environment needs besides, by name.
+	More map[string]string `json:"more,omitempty"`
 }
 
 // Town is the running systems.
@@ -62,6 +70,7 @@ func (t *Town) Env() map[string]string {
 	env := map[string]string{}
 	for _, s := range t.Systems {
 		env[s.Env] = s.Address
+		maps.Copy(env, s.More)
 	}
 	return env
 }
@@ -101,6 +110,10 @@ func Start(ctx context.Context, o Options) (*Town, error) {
 		{"sys-electoral-register", "ELECTORAL_REGISTER_URL", electoralRegister},
 		{"sys-planning-back-office", "PLANNING_BACK_OFFICE_URL", planningBackOffice},
 		{"sys-libraries", "LIBRARIES_DIR", nil},
+		{"sys-maps", "MAPS_URL", mapServer},
+		{"sys-waste", "WASTE_URL", waste},
+		{"sys-repairs", "REPAIRS_URL", repairs},
+		{"sys-parking", "PARKING_URL", parking},
 	} {
 		l, err := openLedger(filepath.Join(o.Dir, s.id+".ndjson"))
 		if err != nil {
@@ -133,7 +146,33 @@ func Start(ctx context.Context, o Options) (*Town, error) {
 		}
 		t.Systems = append(t.Systems, sys)
 	}
+	if err := t.startOthers(ctx, o); err != nil {
+		t.Close()
+		return nil, err
+	}
 	return t, nil
+}
+
+// startOthers starts the systems that do not speak HTTP.
+func (t *Town) startOthers(ctx context.Context, o Options) error {
+	moves, err := housing(ctx, o.Dir)
+	if err != nil {
+		return err
+	}
+	payments, err := reports(ctx, o.Dir)
+	if err != nil {
+		return err
+	}
+	files, stop, err := carParks(o.Dir, o.Log)
+	if err != nil {
+		return err
+	}
+	t.stop = append([]func(){stop}, t.stop...)
+	t.Systems = append(t.Systems,
+		System{ID: "sys-housing", Env: "HOUSING_DB", Address: moves},
+		System{ID: "sys-reports", Env: "REPORTS_DB", Address: payments},
+		System{ID: "sys-car-parks", Env: "CAR_PARKS_SFTP", Address: files.address, More: map[string]string{"CAR_PARKS_KEY": files.key, "CAR_PARKS_HOST_KEY": files.hostKey}})
+	return nil
 }
 
 // listen serves h on a free port and returns its base URL.

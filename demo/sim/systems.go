@@ -7,7 +7,8 @@ import (
 	"net/http"
 )
 
-// councilTax puts review tasks on an officer's list: POST /reviews.
+// councilTax puts review tasks on an officer's list, POST /reviews, and takes house
+// moves.
 func councilTax(l *ledger, o Options) http.Handler {
 	type account struct {
 		Holder      string `json:"holder"`
@@ -59,6 +60,7 @@ func councilTax(l *ledger, o Options) http.Handler {
 			}
 		}
 	})
+	tellMoves(mux, l, o, anyMove)
 	return mux
 }
 
