@@ -170,7 +170,7 @@ func checkReceiver(c *def.Checker, o *def.Object, s *Spec) {
 	}
 	spec := to.Spec.(*iface.Spec)
 	switch spec.Style {
-	case "db", "ui-scrape", "manual":
+	case "ui-scrape", "manual":
 		c.Problem("spec.to", "%s is of style %s: Reeve cannot deliver to it; write via: direct or via: manual", s.To, spec.Style)
 	default:
 		if spec.Address == "" {
