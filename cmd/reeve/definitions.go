@@ -66,3 +66,22 @@ func (s schemaCmd) Run() error {
 	}
 	return nil
 }
+
+type connectorsCmd struct {
+	JSON     bool `help:"Print the list as JSON." xor:"how"`
+	Markdown bool `help:"Print the reference of all connectors in Markdown." xor:"how"`
+}
+
+func (c connectorsCmd) Run() error {
+	switch {
+	case c.JSON:
+		return printJSON(offline.Connectors())
+	case c.Markdown:
+		fmt.Print(offline.ConnectorReference())
+	default:
+		for _, one := range offline.Connectors() {
+			fmt.Println(one)
+		}
+	}
+	return nil
+}

@@ -46,7 +46,7 @@ func TestReadme(t *testing.T) {
 		strings.Replace(wait, "%s", "ls "+dir+"/library/*.csv >/dev/null 2>&1", 1) +
 		blocks[1][1]
 	script = strings.NewReplacer("make build\n", "", "bin/reeve ", bin+" ", "127.0.0.1:8090", addr, "/tmp/first", dir).Replace(script)
-	script = strings.Replace(script, "send --to", "send --json --to", 1)
+	script = strings.Replace(script, "send --to", "send --receipts --to", 1)
 	script = strings.Replace(script, "pupils.ndjson\n", "pupils.ndjson || echo SEND ENDED WITH $?\n", 1)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = root
@@ -76,5 +76,20 @@ func TestDefinitionsReference(t *testing.T) {
 	}
 	if _, body, _ := strings.Cut(string(got), "up to date.\n\n"); body != offline.Reference() {
 		t.Error("docs/definitions.md is not what `reeve schema --markdown` prints; print it again below its first lines")
+	}
+}
+
+// TestConnectorReference holds docs/connectors.md to the connectors.
+func TestConnectorReference(t *testing.T) {
+	root, err := rig.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(root, "docs", "connectors.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, body, _ := strings.Cut(string(got), "up to date.\n\n"); body != offline.ConnectorReference() {
+		t.Error("docs/connectors.md is not what `reeve connectors --markdown` prints; print it again below its first lines")
 	}
 }

@@ -253,17 +253,23 @@ func table(b *strings.Builder, path string, fields []def.Property) {
 		b.WriteString("It has no fields.\n")
 		return
 	}
-	b.WriteString("| Field | Type | Required | What it is |\n|---|---|---|---|\n")
-	rows(b, path, fields, nil)
+	b.WriteString(Table(Fields(path, fields)))
 }
 
-func rows(b *strings.Builder, path string, fields []def.Property, within []reflect.Type) {
+// Field is a field for people: with its whole path, and its type in words.
+type Field struct {
+	Path     string `json:"path"`
+	Type     string `json:"type"`
+	Required bool   `json:"required,omitempty"`
+	Doc      string `json:"doc"`
+}
+
+// Fields lists fields and those below them.
+func Fields(path string, fields []def.Property) []Field { return below(path, fields, nil) }
+
+func below(path string, fields []def.Property, within []reflect.Type) (all []Field) {
 	for _, f := range fields {
-		required := ""
-		if f.Required {
-			required = "yes"
-		}
-		fmt.Fprintf(b, "| `%s.%s` | %s | %s | %s |\n", path, f.Name, typeWord(f), required, strings.ReplaceAll(description(f), "|", "\\|"))
+		all = append(all, Field{path + "." + f.Name, typeWord(f), f.Required, description(f)})
 		sub, at := f, path+"."+f.Name
 		for sub.Type == "list" || sub.Type == "map" {
 			if at += "[]"; sub.Type == "map" {
@@ -272,9 +278,24 @@ func rows(b *strings.Builder, path string, fields []def.Property, within []refle
 			sub = sub.Elem()
 		}
 		if sub.Type == "group" && !slices.Contains(within, sub.Go) {
-			rows(b, at, sub.Properties(), append(slices.Clone(within), sub.Go))
+			all = append(all, below(at, sub.Properties(), append(slices.Clone(within), sub.Go))...)
 		}
 	}
+	return all
+}
+
+// Table is a list of fields in Markdown.
+func Table(fields []Field) string {
+	var b strings.Builder
+	b.WriteString("| Field | Type | Required | What it is |\n|---|---|---|---|\n")
+	for _, f := range fields {
+		required := ""
+		if f.Required {
+			required = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Path, f.Type, required, strings.ReplaceAll(f.Doc, "|", "\\|"))
+	}
+	return b.String()
 }
 
 // typeWord is a field's type in words.
