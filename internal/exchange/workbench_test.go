@@ -55,7 +55,7 @@ func TestBench(t *testing.T) {
 			body.WriteString(move(fmt.Sprint("a", i), `1`, "31/12/1980"))
 		}
 		rs := h.send("rec-move.v1", body.String()+move("bad", `"2"`, "31/12/1980")+move("odd", `1`, "Quuxember")+move("a0", `2`, "1980-12-31"))
-		m := h.mistake("person, born")
+		m := h.mistake("Person, born")
 		if m.Count != 32 {
 			t.Fatalf("%+v", m)
 		}
@@ -98,7 +98,7 @@ root.person.born = this.person.born.ts_strptime("%d/%m/%Y").ts_strftime("%Y-%m-%
 			t.Error(w.Code, w.Body)
 		}
 		h.post(correction, staff, url.Values{"decision": {"undo"}})
-		if got := h.mistake("person, born"); got.Count != 32 {
+		if got := h.mistake("Person, born"); got.Count != 32 {
 			t.Error("undone, the group has", got.Count)
 		}
 		held, err := h.x.Quarantine.Get(t.Context(), rs[0].ID)

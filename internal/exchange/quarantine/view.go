@@ -56,12 +56,12 @@ func (d listData) mistakeRows() (rows [][]ui.Cell) {
 	return rows
 }
 
-// Text is the mistake in words: "deceased, date of birth: must be a date".
+// Text is the mistake in words: "Deceased, date of birth: must be a date".
 func (m Mistake) Text() string {
 	if m.Path == "" {
 		return "The record " + m.Message
 	}
-	return ui.FieldText(strings.ReplaceAll(m.Path, "/*", "")) + ": " + m.Message
+	return sentence(ui.FieldText(strings.ReplaceAll(m.Path, "/*", ""))) + ": " + m.Message
 }
 
 // Age is a length of time in words: "3 days".

@@ -28,7 +28,6 @@ const (
 // Mount adds the pages of the workbench.
 func (b *Bench) Mount(m *web.Mux) {
 	p := pages{b, m}
-	m.Nav(web.StaffArea, web.NavItem{Text: "Corrections", Href: "/staff/corrections", Action: ActionRead, Order: 21})
 	m.Nav(web.Partners, web.NavItem{Text: "Corrections", Href: "/partner/corrections", Action: ActionReport, Order: 30})
 	m.Handle("GET /staff/mistakes/{id}", ActionRead, p.mistake)
 	m.Handle("POST /staff/mistakes/{id}", ActionCorrect, p.correct)
@@ -47,7 +46,7 @@ type pages struct {
 }
 
 func (p pages) page(title string, failed bool) web.Page {
-	return web.Page{Title: title, Active: "/staff/corrections", Wide: true, Error: failed, Crumbs: []ui.Link{{Text: "Held", Href: "/staff/held"}, {Text: "Corrections", Href: "/staff/corrections"}}}
+	return web.Page{Title: title, Active: "/staff/held", Wide: true, Error: failed, Crumbs: []ui.Link{{Text: "Held", Href: "/staff/held"}, {Text: "Corrections", Href: "/staff/corrections"}}}
 }
 
 // sees is the highest class of a type that the actor of a request may see.
