@@ -157,6 +157,15 @@ POST /staff/held                            caseworker integration admin
 POST /staff/held/{id}/correct               caseworker integration admin
 POST /staff/held/{id}/json                  caseworker integration admin
 POST /staff/held/{id}/discard               caseworker integration admin
+GET /staff/mistakes/{id}                    caseworker integration admin
+POST /staff/mistakes/{id}                   caseworker integration admin
+GET /staff/corrections                      caseworker integration admin
+GET /staff/corrections/{id}                 caseworker integration admin
+POST /staff/corrections/{id}                caseworker integration admin
+POST /staff/corrections/{id}/approve        caseworker integration admin
+POST /staff/rules/{id}                      caseworker integration admin
+GET /partner/corrections                    partner
+GET /partner/corrections.csv                partner
 GET /staff/parked/{flow}/{n}                caseworker integration admin
 POST /staff/parked/{flow}/{n}               caseworker integration admin
 GET /staff/records                          caseworker integration admin
