@@ -371,11 +371,9 @@ func (s *Source) finish(ctx context.Context, f *file) error {
 	case !f.same(now):
 		return nil // another file by now, which is read as such
 	}
-	to := "." + f.Name + aside
-	if s.settings.After == "move" {
-		if to, err = s.place(ctx, f); err != nil {
-			return stopped(ctx, err)
-		}
+	to, err := s.place(ctx, f)
+	if err != nil {
+		return stopped(ctx, err)
 	}
 	if err := s.in.Rename(ctx, f.Name, to); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -396,22 +394,21 @@ func (s *Source) finish(ctx context.Context, f *file) error {
 }
 
 // place is where a file is moved to: its name in the folder done, with the beginning of
-// its hash where another one stands there.
+// its hash where another one stands there; or, to be deleted, a name of a moment.
 func (s *Source) place(ctx context.Context, f *file) (string, error) {
-	to := s.settings.Done + "/" + f.Name
-	_, err := s.in.Stat(ctx, to)
-	if errors.Is(err, fs.ErrNotExist) {
-		return to, nil
-	}
-	if err != nil {
-		return "", err
-	}
 	ext := path.Ext(f.Name)
-	name := strings.TrimSuffix(f.Name, ext)
+	name, hash := strings.TrimSuffix(f.Name, ext), f.hash[:12]
 	for n := 1; n < 1000; n++ {
-		to = fmt.Sprintf("%s/%s.%s%s", s.settings.Done, name, f.hash[:12], ext)
-		if n > 1 {
-			to = fmt.Sprintf("%s/%s.%s.%d%s", s.settings.Done, name, f.hash[:12], n, ext)
+		number := ""
+		if n > 2 {
+			number = fmt.Sprintf("-%d", n-1)
+		}
+		to := fmt.Sprintf("%s/%s.%s%s%s", s.settings.Done, name, hash, number, ext)
+		switch {
+		case s.settings.After == "delete":
+			to = fmt.Sprintf(".%s%s.%s%s", hash, number, f.Name, aside)
+		case n == 1:
+			to = s.settings.Done + "/" + f.Name
 		}
 		if _, err := s.in.Stat(ctx, to); errors.Is(err, fs.ErrNotExist) {
 			return to, nil
@@ -419,15 +416,15 @@ func (s *Source) place(ctx context.Context, f *file) (string, error) {
 			return "", err
 		}
 	}
-	return "", &Fault{f.Name, "cannot be moved: too many of its name and contents are in the folder " + s.settings.Done}
+	return "", &Fault{f.Name, "cannot be moved: too many of its name and contents were moved before"}
 }
 
 // bringBack gives a file its name again that a crash left between being taken and being
 // deleted: whether it was taken is found out as for any other. Where another file has
 // the name by now, it waits until that one is gone.
 func (s *Source) bringBack(ctx context.Context, name string) {
-	to := strings.TrimSuffix(strings.TrimPrefix(name, "."), aside)
-	if Valid(to) != nil {
+	_, to, ok := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(name, aside), "."), ".")
+	if !ok || Valid(to) != nil {
 		return
 	}
 	if _, err := s.in.Stat(ctx, to); errors.Is(err, fs.ErrNotExist) {

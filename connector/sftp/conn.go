@@ -247,7 +247,7 @@ func (k *conn) reason(err error) string {
 	case late:
 		return "it did not answer in time"
 	case full:
-		return "its answer is too large"
+		return "its answer is too large: a folder may hold some 50,000 files"
 	case errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, sftp.ErrSSHFxNoConnection), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return "the connection broke"
 	case strings.Contains(err.Error(), "unable to authenticate"):

@@ -184,8 +184,8 @@ func entry(st fs.FileInfo) files.Entry {
 		Special: !st.Mode().IsRegular() || st.Size() < 0}
 }
 
-// listing is how many bytes the answer to a listing may have.
-const listing = 64 << 20
+// listing is how many bytes the answer to a listing may have: 50,000 files or so.
+const listing = 10 << 20
 
 // List implements [files.Inbox].
 func (f *folder) List(ctx context.Context) (list []files.Entry, err error) {
