@@ -142,6 +142,13 @@ func (r *row) headings() []string {
 }
 
 func (r *row) cells(body []byte) ([]cell, error) {
+	if out, ok := r.plain(body); ok {
+		return out, nil
+	}
+	return r.decoded(body)
+}
+
+func (r *row) decoded(body []byte) ([]cell, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var doc map[string]any

@@ -36,27 +36,27 @@ func (c *Counter) Step(ctx context.Context) (did int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	es, err := c.Journal.Read(ctx, next, batch)
-	if err != nil || len(es) == 0 {
+	tallies, n, err := c.Journal.Tally(ctx, next, batch)
+	if err != nil || n == 0 {
 		return 0, err
 	}
 	type cell struct{ day, verb string }
 	counts := map[cell]int64{}
-	for _, e := range es {
-		counts[cell{e.At.In(c.Zone).Format(time.DateOnly), e.Verb}]++
+	for _, t := range tallies { // no zone's day begins within a minute
+		counts[cell{t.Minute.In(c.Zone).Format(time.DateOnly), t.Verb}] += t.Count
 	}
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
 		if now, err := cursor(tx); err != nil || now != next {
 			return err // another process counted them
 		}
-		for k, n := range counts {
-			if err := add(tx, k.day, k.verb, n); err != nil {
+		for k, count := range counts {
+			if err := add(tx, k.day, k.verb, count); err != nil {
 				return err
 			}
 		}
-		return setCursor(tx, next+int64(len(es)))
+		return setCursor(tx, next+int64(n))
 	})
-	return len(es), err
+	return n, err
 }
 
 // On returns the counts by verb of the civil day of t.

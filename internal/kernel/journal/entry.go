@@ -22,7 +22,7 @@ func appendEntry(b []byte, e *Entry) []byte {
 	b = append(b, `{"n":`...)
 	b = strconv.AppendInt(b, e.N, 10)
 	b = append(b, `,"at":"`...)
-	b = e.At.UTC().AppendFormat(b, timeLayout)
+	b = appendTime(b, e.At.UTC())
 	b = append(b, `","actor":`...)
 	b = appendString(b, e.Actor)
 	b = append(b, `,"verb":`...)
@@ -45,6 +45,27 @@ func appendEntry(b []byte, e *Entry) []byte {
 	return append(b, '}')
 }
 
+// appendTime appends a time in timeLayout.
+func appendTime(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, timeLayout)
+	}
+	hour, minute, second := t.Clock()
+	for _, part := range [...]struct {
+		n, digits int
+		then      byte
+	}{{year, 4, '-'}, {int(month), 2, '-'}, {day, 2, 'T'}, {hour, 2, ':'}, {minute, 2, ':'}, {second, 2, '.'}, {t.Nanosecond() / 1e6, 3, 'Z'}} {
+		at := len(b) + part.digits
+		b = append(b, "0000"[:part.digits]...)
+		for n, i := part.n, at-1; n > 0; n, i = n/10, i-1 {
+			b[i] = '0' + byte(n%10)
+		}
+		b = append(b, part.then)
+	}
+	return b
+}
+
 func appendField(b []byte, name, s string) []byte {
 	if s == "" {
 		return b
@@ -56,7 +77,12 @@ const hex = "0123456789abcdef"
 
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	for i := 0; i < len(s); {
+	plain := 0 // most texts are plain ASCII to their end
+	for plain < len(s) && s[plain] >= ' ' && s[plain] < utf8.RuneSelf && s[plain] != '"' && s[plain] != '\\' {
+		plain++
+	}
+	b = append(b, s[:plain]...)
+	for i := plain; i < len(s); {
 		c := s[i]
 		switch {
 		case c == '"' || c == '\\':
@@ -204,11 +230,16 @@ func aboutOf(b []byte) reeve.Ref {
 		return ""
 	}
 	b = b[i+len(name):]
+	escaped := false
 	for end := 1; end < len(b); end++ {
 		switch b[end] {
 		case '\\':
+			escaped = true
 			end++
 		case '"':
+			if !escaped {
+				return reeve.Ref(b[1:end])
+			}
 			var s string
 			if json.Unmarshal(b[:end+1], &s) != nil {
 				return ""
@@ -217,6 +248,22 @@ func aboutOf(b []byte) reeve.Ref {
 		}
 	}
 	return ""
+}
+
+// verbOf finds the minute and the verb of an entry without decoding the rest; ok
+// is false for one that is not written as appendEntry does.
+func verbOf(b []byte) (minute, verb []byte, ok bool) {
+	const upto = len("2006-01-02T15:04")
+	_, b, ok = bytes.Cut(b, []byte(`,"at":"`))
+	if !ok || len(b) < upto {
+		return nil, nil, false
+	}
+	minute = b[:upto]
+	if _, b, ok = bytes.Cut(b, []byte(`,"verb":"`)); !ok {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(b, '"')
+	return minute, b[:max(end, 0)], end > 0 && bytes.IndexByte(b[:end], '\\') < 0
 }
 
 var errPack = errors.New("journal: a pack that cannot be read")

@@ -26,6 +26,16 @@ func TestEntriesAreReadAsJSON(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s\ngot  %+v %v\nwant %+v", b, got, err, want)
 		}
+		if about := aboutOf(b); about != want.About {
+			t.Fatalf("%s is about %q", b, about)
+		}
+		minute, verb, ok := verbOf(b)
+		if ok && (string(minute) != want.At.Format(minuteLayout) || string(verb) != want.Verb) {
+			t.Fatalf("%s: %s %s", b, minute, verb)
+		}
+		if at := appendTime(nil, e.At); string(at) != e.At.Format(timeLayout) {
+			t.Fatalf("%s was written for %s", at, e.At)
+		}
 	})
 	for _, b := range []string{``, `{`, `{"n":1`, `{"n":1,"at":"x"}`, `{"n":1,"at":"2026-01-01T00:00:00.000Z","actor":"a","verb":"v","why":[}`} {
 		if _, err := parseEntry([]byte(b)); err == nil {

@@ -137,6 +137,13 @@ type pending struct {
 	j    *Journal
 	data []byte
 	ends []int
+	room []byte // for leaf
+}
+
+// leaf is tlog.RecordHash without taking memory each time.
+func (p *pending) leaf(e []byte) tlog.Hash {
+	p.room = append(append(p.room[:0], 0), e...)
+	return sha256.Sum256(p.room)
 }
 
 func (p *pending) Mark() int { return len(p.ends) }
@@ -166,7 +173,7 @@ func (p *pending) Flush(tx *store.Tx) error {
 		plain := make([]byte, 0, min(len(p.data)-start, packBytes)+packEntries*2)
 		for ; i < len(p.ends) && n-row.first < packEntries && (n == row.first || len(plain)+p.ends[i]-start <= packBytes); i++ {
 			e := p.data[start:p.ends[i]]
-			tree, row.hashes = tree.grow(n, tlog.RecordHash(e), row.hashes)
+			tree, row.hashes = tree.grow(n, p.leaf(e), row.hashes)
 			plain = append(binary.AppendUvarint(plain, uint64(len(e))), e...)
 			start = p.ends[i]
 			n++
@@ -227,6 +234,51 @@ func (j *Journal) Read(ctx context.Context, from int64, max int) (es []Entry, er
 	})
 	return es, err
 }
+
+// Tally is how many entries of one minute have a verb.
+type Tally struct {
+	Minute time.Time
+	Verb   string
+	Count  int64
+}
+
+// Tally counts up to max entries from number from on, by minute and verb, and
+// returns how many they were. It reads nothing else of them.
+func (j *Journal) Tally(ctx context.Context, from int64, max int) (ts []Tally, n int, err error) {
+	if max <= 0 {
+		return nil, 0, nil
+	}
+	err = j.db.View(ctx, func(tx *store.Tx) error {
+		at := map[string]int{}
+		var key []byte
+		return j.each(tx, from, 1+min(max, 16000)/packEntries, func(_ int64, b []byte) (bool, error) {
+			n++
+			minute, verb, ok := verbOf(b)
+			if !ok {
+				e, err := parseEntry(b)
+				if err != nil {
+					return false, err
+				}
+				minute, verb = e.At.AppendFormat(nil, minuteLayout), []byte(e.Verb)
+			}
+			key = append(append(key[:0], minute...), verb...)
+			i, known := at[string(key)]
+			if !known {
+				t, err := time.Parse(minuteLayout, string(minute))
+				if err != nil {
+					return false, fmt.Errorf("journal: an entry that cannot be read: %w", err)
+				}
+				i, ts = len(ts), append(ts, Tally{Minute: t, Verb: string(verb)})
+				at[string(key)] = i
+			}
+			ts[i].Count++
+			return n < max, nil
+		})
+	})
+	return ts, n, err
+}
+
+const minuteLayout = "2006-01-02T15:04"
 
 // each hands over the bytes of entries from a number on, until fn says stop. It
 // reads a few packs at a time.
