@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -115,6 +116,7 @@ type lane struct {
 	cancel  context.CancelFunc
 	did     int64
 	file    string // that is being read
+	memory  sync.Map
 }
 
 // Use puts the feeds of a set in force. What is being read from one that is gone
@@ -353,7 +355,7 @@ func (d *Desk) look(ctx context.Context, ln *lane, f *Feed, position string) (er
 	case target.Connector == nil || target.Connector.Source == nil:
 		return reeve.E(reeve.Invalid, op, "nothing can be read at this address: reeve connectors lists what can")
 	}
-	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch})
+	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch, Memory: &ln.memory})
 	config.Format.Types = typesOf(t)
 	src, err := target.Connector.Source(config)
 	if err != nil {
