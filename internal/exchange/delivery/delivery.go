@@ -168,6 +168,16 @@ func (d *Desk) SetLines(lines []*Line, agreements *agreement.Set) {
 	}
 }
 
+// Internal reports whether the receiver of a flow is a part of this program.
+func (d *Desk) Internal(flow string) bool {
+	l := d.line(flow)
+	if l == nil {
+		return false
+	}
+	t, err := l.Spec.Target(d.o.Getenv)
+	return err == nil && t.Internal()
+}
+
 func (d *Desk) line(flow string) *Line {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -464,8 +465,11 @@ func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, r
 }
 
 func connItem(r ref) connector.Item {
-	it := r.item()
-	return connector.Item{ID: string(it.Record), Key: it.Key, Body: it.Body}
+	it, id := r.item(), string(r.item().Record)
+	if v := r.p.terms.Replay; v > 0 { // no repeat of what the receiver has
+		id += ".replay" + strconv.FormatInt(v, 10)
+	}
+	return connector.Item{ID: id, Key: it.Key, Body: it.Body}
 }
 
 // attempting writes down that an attempt begins, before it does.

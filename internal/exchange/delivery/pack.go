@@ -35,6 +35,7 @@ type Terms struct {
 	To        string           `json:"to"`    // Organisation that receives
 	Fields    []string         `json:"fields"`
 	Set       string           `json:"set"`
+	Replay    int64            `json:"replay,omitempty"`  // sent again as a new version, under this number
 	Format    *format.Spec     `json:"format,omitempty"`  // of a file
 	Columns   []string         `json:"columns,omitempty"` // of a CSV file, in packs of before there was a format
 }

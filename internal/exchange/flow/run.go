@@ -147,6 +147,7 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 	var cur cursor
 	var free []int64
 	var recs []reclog.Record
+	var versions map[int64]int64
 	var owed int
 	stopped, later := "", false
 	if ok, reason := set.agreements.Live(f.Agreement, r.o.Now()); !ok {
@@ -178,6 +179,9 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 			}
 			recs = append(recs, rec)
 		}
+		if versions, err = replays(tx, f.ID, free); err != nil {
+			return err
+		}
 		if len(free) > 0 || max(cur.position, w.passed) >= head {
 			return nil
 		}
@@ -200,7 +204,7 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		w.passed = max(w.passed, head)
 		return 0, nil
 	}
-	return len(recs), r.pass(ctx, set, f, cur, recs, len(free) > 0)
+	return len(recs), r.pass(ctx, set, f, cur, recs, len(free) > 0, versions)
 }
 
 // rename puts records under the present ids of their type and sender, whatever
@@ -257,13 +261,14 @@ func (r *Runner) tellStopped(ctx context.Context, set *Set, f *Flow, why string)
 }
 
 // pass deals with records: first all that needs no transaction, then the rest in
-// one. again is for records that stood behind others or are tried again.
-func (r *Runner) pass(ctx context.Context, set *Set, f *Flow, cur cursor, recs []reclog.Record, again bool) error {
+// one. again is for records that stood behind others or are tried again; versions
+// are the numbers of those that are sent again as new versions.
+func (r *Runner) pass(ctx context.Context, set *Set, f *Flow, cur cursor, recs []reclog.Record, again bool, versions map[int64]int64) error {
 	results := set.prepareAll(ctx, f, r.o.Now(), recs)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	packs, err := r.freeze(set, f, recs, results)
+	packs, err := r.freeze(set, f, recs, results, versions)
 	if err != nil {
 		return err
 	}
@@ -299,7 +304,7 @@ func (f *Flow) entry(set *Set, rec *reclog.Record, verb string, why []string) jo
 }
 
 // freeze packs and seals what is to be sent.
-func (r *Runner) freeze(set *Set, f *Flow, recs []reclog.Record, results []result) (packs []*delivery.Frozen, err error) {
+func (r *Runner) freeze(set *Set, f *Flow, recs []reclog.Record, results []result, versions map[int64]int64) (packs []*delivery.Frozen, err error) {
 	terms := delivery.Terms{Agreement: f.Agreement.ID, Purpose: f.Purpose, Type: f.Type.ID, Shape: f.Type.ID,
 		From: f.Agreement.From, To: f.Agreement.To, Fields: f.Fields, Set: set.Hash}
 	if f.iface.Spec.Name != "" || len(f.iface.Columns) > 0 {
@@ -323,6 +328,12 @@ func (r *Runner) freeze(set *Set, f *Flow, recs []reclog.Record, results []resul
 			continue
 		}
 		rec := &recs[i]
+		if v := versions[rec.N]; v != terms.Replay {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+			terms.Replay = v
+		}
 		if size += len(results[i].body); size > packBytes {
 			if err := flush(); err != nil {
 				return nil, err

@@ -51,7 +51,7 @@ func saveStopped(tx *store.Tx, flow, why string) error {
 }
 
 func renameFlow(tx *store.Tx, old, flow string) error {
-	for _, table := range []string{"cursor", "decision", "again"} {
+	for _, table := range []string{"cursor", "decision", "again", "replay"} {
 		if _, err := tx.Exec(`update flow_`+table+` set flow = ? where flow = ?`, flow, old); err != nil {
 			return err
 		}
@@ -114,4 +114,26 @@ func findAgain(tx *store.Tx, flow string, n int64) (d Decision, at time.Time, ok
 		return 0, at, false, nil
 	}
 	return Decision(x), time.UnixMilli(ms).UTC(), err == nil, err
+}
+
+func setReplay(tx *store.Tx, flow string, n, number int64) error {
+	_, err := tx.Exec(`insert into flow_replay (flow, n, replay) values (?,?,?) on conflict (flow, n) do update set replay = excluded.replay`, flow, n, number)
+	return err
+}
+
+// replays are the numbers under which records are sent again, by their own.
+func replays(tx *store.Tx, flow string, ns []int64) (map[int64]int64, error) {
+	out := map[int64]int64{}
+	for _, n := range ns {
+		var number int64
+		err := tx.QueryRow(`select replay from flow_replay where flow = ? and n = ?`, flow, n).Scan(&number)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[n] = number
+	}
+	return out, nil
 }
