@@ -217,12 +217,28 @@ func (r *fileReader) Close() error { return errors.Join(r.Reader.Close(), r.file
 type place struct {
 	Link   string `json:"l,omitempty"` // path and query of the page, where the system gave it
 	Cursor string `json:"c,omitempty"` // else the cursor of the page
-	Rows   int64  `json:"n,omitempty"` // of it that were taken
+	Ties   string `json:"t,omitempty"` // hashes of what was taken with this very cursor
+	Rows   int64  `json:"n,omitempty"` // rows of the page that were taken
 	Hash   string `json:"h,omitempty"` // of these
 	tag           // of the page, once all of it was taken
 }
 
-func (p place) page() place { return place{Link: p.Link, Cursor: p.Cursor} }
+// page names the page, and start is the place before its first row.
+func (p place) page() place  { return place{Link: p.Link, Cursor: p.Cursor} }
+func (p place) start() place { return place{Link: p.Link, Cursor: p.Cursor, Ties: p.Ties} }
+
+// maxTies is how many records of one cursor are remembered; beyond, they come twice.
+const maxTies = 500
+
+// tied reports whether a row was taken with the same cursor before.
+func (p place) tied(row format.Row) bool {
+	return p.Ties != "" && row.Problem == "" && strings.Contains(p.Ties, tie(row))
+}
+
+func tie(row format.Row) string {
+	h := sha256.Sum256(row.Body)
+	return hex.EncodeToString(h[:8]) + "."
+}
 
 func (p place) String() string {
 	b, _ := json.Marshal(p)
@@ -267,7 +283,7 @@ func (s *Source) pages(ctx context.Context, after string, take func(connector.Po
 		if p == nil || err != nil {
 			return err
 		}
-		if p.rows > p.skip {
+		if p.fresh > 0 {
 			if err := take(p.portion()); err != nil {
 				return err
 			}
@@ -288,17 +304,22 @@ func (s *Source) pages(ctx context.Context, after string, take func(connector.Po
 
 // page is one page that was fetched.
 type page struct {
-	s    *Source
-	at   place // without rows
-	body []byte
-	rows int64 // in it
-	skip int64 // that were taken before
-	end  place // where to go on after its last row
+	s     *Source
+	start place
+	body  []byte
+	rows  int64 // in it
+	skip  int64 // that were taken before
+	fresh int64 // that were not, and are no ties
+	end   place // where to go on after its last row
 }
 
 // page fetches one; nil if it has not changed.
 func (s *Source) page(ctx context.Context, at place) (*page, error) {
-	resp, err := s.get(ctx, s.path(at), at.tag)
+	known := at.tag
+	if s.s.Next == "link" {
+		known = tag{} // an ETag speaks of the body: a next page would be overlooked
+	}
+	resp, err := s.get(ctx, s.path(at), known)
 	if resp == nil || err != nil {
 		return nil, err
 	}
@@ -312,47 +333,73 @@ func (s *Source) page(ctx context.Context, at place) (*page, error) {
 	case len(body) > maxPage:
 		return nil, errors.New("a page is larger than 64 MiB: ask for fewer records a page, in the path")
 	}
-	p := &page{s: s, at: at.page(), body: body}
-	hash, last, err := p.count(at)
+	p := &page{s: s, start: at.start(), body: body}
+	c, err := p.count(at)
 	if err != nil {
 		return nil, err
 	}
-	p.end = place{Link: at.Link, Cursor: at.Cursor, Rows: p.rows, Hash: hash, tag: tagOf(resp.Header)}
-	next, err := s.next(at, resp.Header, body, last)
-	if err == nil && next != (place{}) && next != p.at {
-		p.end = next
+	p.end = p.start
+	p.end.Rows, p.end.Hash, p.end.tag = p.rows, c.hash, tagOf(resp.Header)
+	next, err := s.next(at, resp.Header, body, c.cursor)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	if next != (place{}) && next.page() != at.page() {
+		p.end = next
+		if s.s.From != "" {
+			p.end.Ties = at.Ties // of pages without a row
+			if c.cursor != "" {
+				p.end.Ties = c.ties
+			}
+		}
+	}
+	return p, nil
 }
 
-// count reads all rows: how many, how many of them were taken before, the hash of all,
-// and the cursor of the last.
-func (p *page) count(at place) (hash, last string, err error) {
+// counted is what is known of a page once all of its rows were read.
+type counted struct {
+	hash   string // of all
+	cursor string // of the last that has one
+	ties   string // of those with this cursor
+}
+
+func (p *page) count(at place) (c counted, err error) {
 	r, err := p.reader()
 	if err != nil {
-		return "", "", err
+		return c, err
 	}
 	defer r.Close()
+	from := p.s.s.From
 	for {
 		row, err := r.Next()
 		if err == io.EOF {
-			if p.s.s.From != "" && last == "" && p.rows > p.skip {
-				err = &format.Error{Message: "no record has a text or number at " + p.s.s.From + " (settings.http.from), so nobody knows where to go on"}
-				return "", "", err
-			}
-			return hash, last, nil
+			break
 		}
 		if err != nil {
-			return "", "", err
+			return c, err
 		}
 		p.rows++
-		if hash = chain(hash, row); p.rows == at.Rows && hash == at.Hash {
-			p.skip = p.rows
+		if !at.tied(row) {
+			p.fresh++
 		}
-		if v, ok := scalar(row.Body, p.s.s.From); ok {
-			last = v
+		if c.hash = chain(c.hash, row); p.rows == at.Rows && c.hash == at.Hash {
+			p.skip, p.fresh = p.rows, 0
+		}
+		if v, ok := scalar(row.Body, from); ok {
+			if v != c.cursor {
+				if c.cursor, c.ties = v, ""; v == at.Cursor {
+					c.ties = at.Ties
+				}
+			}
+			if t := tie(row); len(c.ties) < maxTies*len(t) && !strings.Contains(c.ties, t) {
+				c.ties += t
+			}
 		}
 	}
+	if from != "" && c.cursor == "" && p.fresh > 0 {
+		return c, &format.Error{Message: "no record has a text or number at " + from + " (settings.http.from), so nobody knows where to go on"}
+	}
+	return c, nil
 }
 
 func chain(hash string, row format.Row) string {
@@ -382,9 +429,10 @@ func (p *page) portion() connector.Portion {
 // pageReader gives the rows that are new, each with its place.
 type pageReader struct {
 	format.Reader
-	p    *page
-	n    int64
-	hash string
+	p     *page
+	n     int64 // rows of the page
+	given int64
+	hash  string
 }
 
 func (r *pageReader) Next() (format.Row, error) {
@@ -394,14 +442,15 @@ func (r *pageReader) Next() (format.Row, error) {
 			return row, err
 		}
 		r.n++
-		if r.hash = chain(r.hash, row); r.n <= r.p.skip {
+		if r.hash = chain(r.hash, row); r.n <= r.p.skip || r.p.start.tied(row) {
 			continue
 		}
-		at := r.p.at
-		if at.Rows, at.Hash = r.n, r.hash; r.n == r.p.rows {
+		at := r.p.start
+		at.Rows, at.Hash = r.n, r.hash
+		if r.given++; r.given == r.p.fresh {
 			at = r.p.end
 		}
-		row.Position, row.Number = at.String(), r.n-r.p.skip
+		row.Position, row.Number = at.String(), r.given
 		return row, nil
 	}
 }

@@ -25,11 +25,11 @@ type Webhook struct {
 	Window    connector.Duration `json:"window,omitempty" doc:"How old a signed request may be, and how far ahead. Default 5m."`
 }
 
-// given reports whether the interface has a webhook.
-func (w Webhook) given() bool { return w != (Webhook{}) }
+// Given reports whether the interface has a webhook.
+func (w Webhook) Given() bool { return w != (Webhook{}) }
 
 func (w Webhook) check(problem func(path, message string)) {
-	if !w.given() {
+	if !w.Given() {
 		return
 	}
 	if w.Verify == "" {
