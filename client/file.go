@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
-	"github.com/reeve-civic/reeve/connector/format"
 )
 
 // File is a file of records to send.
@@ -27,10 +26,21 @@ type File struct {
 	// key are one file, taken once however often it is sent.
 	Key string
 	// Format says how it is written; where it says nothing that is found out.
-	Format format.Spec
+	Format Format
 	Body   io.ReadSeeker // read from its beginning, more than once
 	// Sent, if any, is told now and then how many bytes have left.
 	Sent func(sent, size int64)
+}
+
+// Format says how a file is written.
+type Format struct {
+	Name      string   `json:"format,omitempty"`    // json, ndjson, csv, xml, xlsx, fhir
+	Columns   []string `json:"columns,omitempty"`   // fields of the columns of CSV and XLSX, in place of headings
+	Headings  *bool    `json:"headings,omitempty"`  // whether the first row holds headings; nil: it does
+	Delimiter string   `json:"delimiter,omitempty"` // of CSV: a character, or tab
+	Encoding  string   `json:"encoding,omitempty"`  // utf-8, windows-1252, iso-8859-1, utf-16
+	RecordAt  string   `json:"recordAt,omitempty"`  // name of an XML element, or a JSON Pointer
+	Sheet     string   `json:"sheet,omitempty"`     // of a workbook
 }
 
 // FileStatus is how far a file is taken, and what became of its rows. At its end
@@ -84,7 +94,7 @@ func (c *Client) SendFile(ctx context.Context, f File) (s *FileStatus, err error
 		SHA256 string `json:"sha256"`
 		Size   int64  `json:"size"`
 		Key    string `json:"key,omitempty"`
-		format.Spec
+		Format
 	}{f.Name, hex.EncodeToString(sum.Sum(nil)), size, f.Key, f.Format})
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)

@@ -14,7 +14,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/reeve-civic/reeve/client"
-	"github.com/reeve-civic/reeve/connector/format"
 )
 
 type sendCmd struct {
@@ -77,7 +76,7 @@ func spool(in io.Reader) (f *os.File, drop func(), err error) {
 // file sends any file; it goes on where an earlier sending of it stopped.
 func (s sendCmd) file(ctx context.Context, c *client.Client, in *os.File, name string) error {
 	f := client.File{Type: s.Type, Name: name, Key: s.Key, Body: in,
-		Format: format.Spec{Name: s.Format, Columns: s.Columns, Delimiter: s.Delimit, Encoding: s.Encoding, Record: s.RecordAt, Sheet: s.Sheet}}
+		Format: client.Format{Name: s.Format, Columns: s.Columns, Delimiter: s.Delimit, Encoding: s.Encoding, RecordAt: s.RecordAt, Sheet: s.Sheet}}
 	if s.Bare {
 		f.Format.Headings = new(bool)
 	}

@@ -43,6 +43,12 @@ POST /partner/sign-out                      *
 POST /v1/records/{type}                     sender
 GET /v1/records/{id}                        partner caseworker integration admin
 GET /v1/submissions/{id}/receipts           partner caseworker integration admin
+POST /v1/files/{type}                       sender
+GET /v1/files/{id}                          partner caseworker integration admin
+GET /v1/files/{id}/faults                   partner caseworker integration admin
+POST /v1/files/{id}/rows                    partner
+POST /v1/files/{id}/end                     partner
+POST /v1/hooks/{interface}                  nobody
 POST /v1/notify/callback                    nobody
 GET /partner/{$}                            partner
 GET /partner/records/{id}                   partner caseworker integration admin
@@ -147,10 +153,19 @@ GET /staff/estate/import/{id}               architect integration admin
 POST /staff/estate/import/{id}              architect integration admin
 GET /staff/flows                            staff
 GET /staff/flows/{id}                       staff
+GET /staff/flows/{id}/edit                  architect integration admin
+POST /staff/flows/{id}/edit                 architect integration admin
+POST /staff/flows/{id}/examples             integration admin
 GET /staff/journal                          governance integration admin
 POST /staff/journal/verify                  governance integration admin
 GET /staff/deliveries/uncertain             caseworker integration admin
 POST /staff/deliveries/{flow}/{n}           caseworker integration admin
+GET /staff/feeds                            caseworker integration admin
+GET /staff/feeds/{id}                       caseworker integration admin
+POST /staff/feeds/{id}/run                  caseworker integration admin
+GET /staff/files/new                        caseworker integration admin
+POST /staff/files                           caseworker integration admin
+GET /staff/files/{id}                       caseworker integration admin
 GET /staff/held                             caseworker integration admin
 GET /staff/held/{id}                        caseworker integration admin
 POST /staff/held                            caseworker integration admin
@@ -365,7 +380,12 @@ func TestForeignThings(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := regexp.MustCompile(`"x1-[0-9]+"`).FindString(text)
-	for _, path := range []string{"/v1/records/r1-1", "/v1/records/r1-2", "/v1/records/" + strings.Trim(refused, `"`), strings.Trim(receipts, "<>"), "/partner/records/r1-1", "/partner/records/r1-2"} {
+	_, text, header = mine.ask(t, "POST", w.url+"/v1/files/rec-pupil.v1", `{"name":"`+secret+`.ndjson","sha256":"`+strings.Repeat("0", 64)+`"}`)
+	file := header.Get("Location")
+	if file == "" {
+		t.Fatal("no file", text)
+	}
+	for _, path := range []string{file, file + "/faults", "/v1/records/r1-1", "/v1/records/r1-2", "/v1/records/" + strings.Trim(refused, `"`), strings.Trim(receipts, "<>"), "/partner/records/r1-1", "/partner/records/r1-2"} {
 		if code, text, _ := mine.ask(t, "GET", w.url+path, ""); code != 200 {
 			t.Errorf("%s of its sender: %d %s", path, code, text)
 		}

@@ -112,6 +112,10 @@ func (a *Announcement) check() error {
 
 func (o api) announce(w http.ResponseWriter, r *http.Request) error {
 	const op = "exchange.feed.announce"
+	actor := web.Actor(r.Context())
+	if _, err := o.d.o.Intake.May(r.Context(), actor, reeve.RecordType(r.PathValue("type"))); err != nil {
+		return err // before anything that is said is looked at
+	}
 	var in Announcement
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
@@ -122,7 +126,6 @@ func (o api) announce(w http.ResponseWriter, r *http.Request) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	actor := web.Actor(r.Context())
 	f, fresh, err := o.d.announced(r.Context(), actor, actor.Party, in)
 	if err != nil {
 		return err
