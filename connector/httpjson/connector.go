@@ -12,7 +12,7 @@ import (
 
 // Settings is what an Interface says about its requests, under settings.http.
 type Settings struct {
-	Batch   int     `json:"batch,omitempty" def:"min=0,max=1000" doc:"Records of one request, as a JSON array; for systems that take many at once. Their answer is 2xx for all of them, or 207 with a list of one {status} each, in the same order. Goes with repeat: key (then batchId, too) or none."`
+	Batch   int     `json:"batch,omitempty" def:"min=0,max=128" doc:"Records of one request, as a JSON array; for systems that take many at once. With repeat: none at most eight, so that few are put at risk. Their answer is 2xx for all of them, or 207 with a list of one {status} each, in the same order. Goes with repeat: key (then batchId, too) or none."`
 	BatchID string  `json:"batchId,omitempty" doc:"Field that is added to every record of a batch: the same value for the same record for ever, by which the system recognises a repeat."`
 	Get     bool    `json:"get,omitempty" doc:"A step of a flow asks with GET: the record's own fields (text, numbers, true and false) become the query."`
 	Next    string  `json:"next,omitempty" doc:"To read page by page: where an answer says which page comes next. link: its Link header with rel=next; fhir: the next link of a Bundle; or a JSON Pointer to a web address or, with cursor, to the value for it: /meta/next."`

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector"
@@ -118,7 +119,7 @@ func check(c *def.Checker, o *def.Object) {
 func checkConnector(c *def.Checker, s *Spec, target Target) {
 	given := s.Settings.Given()
 	conn := target.Connector
-	if conn == nil && envRef.MatchString(s.Address) && len(given) == 1 {
+	if conn == nil && (s.Address == "" || envRef.MatchString(s.Address)) && len(given) == 1 { // a webhook alone needs no address
 		conn, _ = all.Named(given[0])
 	}
 	for _, name := range given {
@@ -128,6 +129,11 @@ func checkConnector(c *def.Checker, s *Spec, target Target) {
 	}
 	if conn == nil {
 		return
+	}
+	if s.Read != nil && s.Read.Schedule != "" {
+		if _, err := ParseSchedule(s.Read.Schedule, time.UTC); err != nil {
+			c.Problem("spec.read.schedule", "%s", err)
+		}
 	}
 	if s.Read != nil && conn.Source == nil {
 		c.Problem("spec.read", "the connector %s cannot read: see reeve connectors", conn.Name)
