@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"reflect"
 	"slices"
@@ -78,6 +79,9 @@ type Change struct {
 	File     string // for a new one: where it goes; "" is estate/<kind>s.yaml
 	Remove   bool
 	Raw      string // instead of Set: the whole document as text
+	// Beside are whole files that belong to the definition, its map or its examples,
+	// by their names within the folder; nil removes one.
+	Beside map[string][]byte
 }
 
 // Person is who makes a change.
@@ -207,7 +211,13 @@ func (e *Editor) plan(ctx context.Context, base string, changes []Change) (Plan,
 		}
 	}
 	for _, c := range changes {
+		if err := e.besideClash(ctx, base, f, c); err != nil {
+			return Plan{}, err
+		}
 		if err := e.change(f, set, c); err != nil {
+			return Plan{}, err
+		}
+		if err := beside(f, c); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -254,6 +264,43 @@ func (e *Editor) clash(ctx context.Context, base string, now *def.Set, c Change)
 		return nil
 	}
 	return reeve.E(reeve.Conflict, "edit.Apply", "%w", out)
+}
+
+// besideClash reports a change by somebody else to a file beside a definition.
+func (e *Editor) besideClash(ctx context.Context, base string, f *folder, c Change) error {
+	if base == "" || e.o.Earlier == nil || len(c.Beside) == 0 {
+		return nil
+	}
+	then, err := e.o.Earlier(ctx, base)
+	if reeve.KindOf(err) == reeve.NotFound {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Beside)) {
+		was, _ := then.File(name)
+		is, err := f.read(name)
+		if err != nil && !isNotExist(err) {
+			return err
+		}
+		if string(was) != string(is) {
+			return reeve.E(reeve.Conflict, "edit.Apply", "%w", &Clash{Kind: c.Kind, ID: c.ID, Then: string(was), Now: string(is)})
+		}
+	}
+	return nil
+}
+
+// beside puts the files of a change that are no definitions in place.
+func beside(f *folder, c Change) error {
+	for _, name := range slices.Sorted(maps.Keys(c.Beside)) {
+		if ext := path.Ext(name); !plainName(name) || ext != ".blobl" && ext != ".json" {
+			return reeve.E(reeve.Invalid, "edit", "%q cannot be a file beside a definition: write a name within the folder that ends in .blobl or .json", name)
+		}
+		if err := f.write(name, string(c.Beside[name])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // change makes one change in the files of f.
@@ -378,14 +425,20 @@ func add(f *folder, set *def.Set, k def.Kind, c Change, order form.Order) error 
 
 // fit reports a name that a new file of definitions must not have.
 func fit(name string) error {
-	ok := fs.ValidPath(name) && (path.Ext(name) == ".yaml" || path.Ext(name) == ".yml") && len(name) < 200
-	for part := range strings.SplitSeq(name, "/") {
-		ok = ok && part != "" && part[0] != '.' && strings.Trim(part, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._- ") == ""
-	}
-	if !ok {
+	if !plainName(name) || path.Ext(name) != ".yaml" && path.Ext(name) != ".yml" {
 		return reeve.E(reeve.Invalid, "edit", "%q cannot be the file of a definition: write a name within the folder like estate/systems.yaml", name)
 	}
 	return nil
+}
+
+// plainName reports whether a name stays within the folder and looks the same
+// everywhere.
+func plainName(name string) bool {
+	ok := fs.ValidPath(name) && len(name) < 200
+	for part := range strings.SplitSeq(name, "/") {
+		ok = ok && part != "" && part[0] != '.' && strings.Trim(part, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._- ") == ""
+	}
+	return ok
 }
 
 // alone reports a text that is more than one document.

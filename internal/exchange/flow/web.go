@@ -9,6 +9,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/delivery"
+	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -19,6 +20,9 @@ const (
 	ActionUnsure = "delivery.read"
 	ActionDecide = "delivery.decide"
 )
+
+// actionEdit is the action of changing a flow, on a page of another room.
+const actionEdit = "flow.edit"
 
 // Mount adds the pages of flows and of uncertain deliveries.
 func (r *Runner) Mount(m *web.Mux) {
@@ -40,7 +44,7 @@ func (p pages) list(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.m.Render(w, req, web.Page{Title: "Flows", Active: "/staff/flows", Wide: true}, listPage(stats, p.r.o.Now()))
+	return p.m.Render(w, req, web.Page{Title: "Flows", Active: "/staff/flows", Wide: true}, listPage(stats, p.r.Set(), p.r.o.Now()))
 }
 
 func (p pages) show(w http.ResponseWriter, req *http.Request) error {
@@ -52,7 +56,8 @@ func (p pages) show(w http.ResponseWriter, req *http.Request) error {
 	f, _ := p.r.Set().Get(id)
 	for _, s := range stats {
 		if s.Flow == id {
-			return p.m.Render(w, req, web.Page{Title: s.Name, Active: "/staff/flows", Crumbs: []ui.Link{{Text: "Flows", Href: "/staff/flows"}}}, showPage(s, f, p.r.o.Now()))
+			may := f != nil && p.m.Decide(req.Context(), policy.Request{Action: actionEdit}) == nil
+			return p.m.Render(w, req, web.Page{Title: s.Name, Active: "/staff/flows", Crumbs: []ui.Link{{Text: "Flows", Href: "/staff/flows"}}}, showPage(s, f, may, p.r.o.Now()))
 		}
 	}
 	return reeve.E(reeve.NotFound, "exchange.flow.show", "there is no flow %q", id)
@@ -244,24 +249,49 @@ func drawnRows(stats []Stat) (rows [][]ui.Cell) {
 	return rows
 }
 
-func listRows(stats []Stat, now time.Time) (rows [][]ui.Cell) {
+func listRows(stats []Stat, set *Set, now time.Time) (rows [][]ui.Cell) {
 	for _, s := range stats {
 		text, tone := s.state()
+		f, _ := set.Get(s.Flow)
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)}, {Text: or(s.To.SystemName, s.To.Interface)},
-			{Text: ui.Words(string(s.Purpose))}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), {Text: ago(now, s.LastSeen), Classes: "app-nowrap"},
-			ui.CellHTML(ui.Status(text, tone)),
+			{Text: f.does()}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), ui.Num(count(s.Parked + int64(s.Uncertain))),
+			{Text: ago(now, s.LastSeen), Classes: "app-nowrap"}, ui.CellHTML(ui.Status(text, tone)),
 		})
 	}
 	return rows
 }
 
+// does says in a few words what a flow does to a record on its way.
+func (f *Flow) does() string {
+	if f == nil {
+		return ""
+	}
+	parts := []string{"cut to " + strconv.Itoa(len(f.Fields)) + " fields"}
+	switch {
+	case len(f.Fields) == 1 && f.Fields[0] == "":
+		parts[0] = "whole"
+	case len(f.Fields) == 1:
+		parts[0] = "cut to 1 field"
+	}
+	if f.filter != nil {
+		parts = append(parts, "filtered")
+	}
+	if f.mapper != nil {
+		parts = append(parts, "mapped")
+	}
+	if f.Target != nil {
+		parts = append(parts, "checked")
+	}
+	return strings.Join(parts, ", ")
+}
+
 func showStats(s Stat) []ui.Stat {
-	out := []ui.Stat{{Label: "Delivered", Value: count(s.Delivered)}, {Label: "Waiting", Value: count(int64(s.Waiting) + s.Lag)},
+	out := []ui.Stat{{Label: "Delivered", Value: count(s.Delivered)}, {Label: "Still to come", Value: count(s.Lag)}, {Label: "Waiting to be sent", Value: count(int64(s.Waiting))},
 		{Label: "Not for them", Value: count(s.Filtered)}, {Label: "Parked so far", Value: count(s.Parked), Href: "/staff/held#parked"},
 		{Label: "Uncertain", Value: count(int64(s.Uncertain))}}
 	if s.Uncertain > 0 {
-		out[4].Tone, out[4].Href = ui.Bad, "/staff/deliveries/uncertain"
+		out[5].Tone, out[5].Href = ui.Bad, "/staff/deliveries/uncertain"
 	}
 	return out
 }
@@ -283,7 +313,10 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 			rows = append(rows, ui.RowHTML("Only records where", ui.Code("Filter", f.Spec.Filter)))
 		}
 		if f.Spec.Map != "" {
-			rows = append(rows, ui.Row("Put into their shape by", f.Spec.Map))
+			rows = append(rows, ui.RowHTML("Put into their shape by", mapText(f)))
+		}
+		if f.Target != nil {
+			rows = append(rows, ui.Row("Their shape", f.Target.Name+": what does not match it is parked"))
 		}
 	}
 	if !s.Since.IsZero() {
