@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/connector/internal/plain"
 )
 
@@ -146,15 +145,3 @@ type AuthError struct {
 }
 
 func (e *AuthError) Error() string { return e.message }
-
-// Token is a token as the client would send it, for connectors that sign in with one
-// by other ways than a header.
-func Token(ctx context.Context, auth connector.Auth, host connector.Host) (string, error) {
-	c := &Client{auth: auth, host: host, timeout: 30 * time.Second}
-	t := &tokens{c: c}
-	token, _, err := t.fetch(ctx)
-	if t.client != nil {
-		t.client.CloseIdleConnections()
-	}
-	return token, err
-}
