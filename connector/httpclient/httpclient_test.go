@@ -261,7 +261,9 @@ func TestRedirects(t *testing.T) {
 		w.Header().Set("Location", to)
 		w.WriteHeader(http.StatusFound)
 	})
-	mux.HandleFunc("/in/circles", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/in/circles", http.StatusTemporaryRedirect) })
+	mux.HandleFunc("/in/circles", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/in/circles", http.StatusTemporaryRedirect)
+	})
 	mux.HandleFunc("/data", func(w http.ResponseWriter, r *http.Request) {
 		seen = append(seen, r.Header.Get("Authorization"))
 		fmt.Fprint(w, "data")
