@@ -26,6 +26,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run Reeve on your own definitions."`
 	Check   checkCmd   `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
 	Plan    planCmd    `cmd:"" help:"Say what a change of definitions would change: standards, cost, carbon, what would stop, who would newly see what."`
+	Test    testCmd    `cmd:"" help:"Run the examples of flows; or rehearse a changed flow over what really came."`
 	Fmt     fmtCmd     `cmd:"" help:"Write definitions in one form: order of fields, indentation, quotes. Comments stay."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
 	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts; ends with 1 if any was held or refused."`

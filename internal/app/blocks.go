@@ -56,7 +56,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	for name, r := range b.services.Receivers() {
 		receivers[name] = r
 	}
-	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered, Corrected: a.metrics.corrected, MapWorker: a.config.MapWorker}); err != nil {
+	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered, Editor: flowEditor{a}, Corrected: a.metrics.corrected, MapWorker: a.config.MapWorker}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	if err := a.openEstate(ctx); err != nil {
@@ -374,6 +374,7 @@ func (a *App) operator() http.Handler {
 		return Invitation{a.k.BaseURL + path, a.k.Now().Add(24 * time.Hour)}, err
 	}))
 	mux.Handle("POST /import", operation(a.importList))
+	mux.Handle("POST /flow/rehearse", operation(a.rehearse))
 	mux.HandleFunc("POST /backup", a.backup)
 	return mux
 }

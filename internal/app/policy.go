@@ -25,6 +25,10 @@ func rules() []policy.Rule {
 			Doc: "All staff see the map, the estate and how the flows stand, ask for changes, answer for what is theirs, and report what is lost."},
 		{Name: "staff-estate", Actions: []string{"estate.edit", "estate.import", "catalogue.check"}, Kinds: staff, Roles: []string{"architect", "integration", "admin"}, Max: reeve.Internal,
 			Doc: "Architects and those who integrate change definitions and import lists."},
+		{Name: "staff-flows", Actions: []string{"flow.edit"}, Kinds: staff, Roles: []string{"architect", "integration", "admin"}, Max: reeve.Internal,
+			Doc: "Architects and those who integrate change flows and try them on their examples."},
+		{Name: "staff-flow-examples", Actions: []string{"flow.examples"}, Kinds: staff, Roles: []string{"integration", "admin"}, Max: reeve.Confidential,
+			Doc: "Those who integrate try flows on records that came in: masked, or for a reason that the journal keeps."},
 		{Name: "staff-holders", Actions: []string{"asset.holders"}, Kinds: staff, Roles: []string{"architect", "admin"}, Max: reeve.Confidential,
 			Doc: "Those who look after devices see who has them."},
 		{Name: "staff-boards", Actions: []string{"board.decide"}, Kinds: staff, Roles: []string{"architect", "governance", "admin"}, Max: reeve.Internal,
@@ -33,7 +37,7 @@ func rules() []policy.Rule {
 			Doc: "Everybody may say what is wrong with an entry of the service catalogue."},
 		{Name: "staff-journal", Actions: []string{"journal.*"}, Kinds: staff, Roles: []string{"governance", "integration", "admin"}, Max: reeve.Internal,
 			Doc: "Those who govern and those who integrate read the journal, which holds no personal data."},
-		{Name: "staff-records", Actions: []string{"record.read", "record.trail", "held.*", "quarantine.*", "delivery.*", "flow.*", "feed.*", "submission.read"}, Kinds: staff, Roles: []string{"integration", "caseworker", "admin"}, Max: reeve.Confidential,
+		{Name: "staff-records", Actions: []string{"record.read", "record.trail", "held.*", "quarantine.*", "delivery.*", "feed.*", "submission.read"}, Kinds: staff, Roles: []string{"integration", "caseworker", "admin"}, Max: reeve.Confidential,
 			Doc: "Those who integrate and caseworkers follow records, correct those that are held, and decide what became of unclear deliveries."},
 	}, identity.Rules(), services.Rules())
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
 	"github.com/reeve-civic/reeve/internal/exchange/trail"
 	"github.com/reeve-civic/reeve/internal/exchange/workbench"
+	"github.com/reeve-civic/reeve/internal/exchange/workshop"
 	"github.com/reeve-civic/reeve/internal/kernel"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -52,6 +53,8 @@ type Asks struct {
 	Corrected func(t reeve.RecordType, held time.Duration)
 	// Delivered is told of outcomes of deliveries, for metrics.
 	Delivered func(flow, outcome string, n int)
+	// Editor keeps the definitions, for those who change flows; nil: nobody does.
+	Editor workshop.Editor
 }
 
 // Exchange is the block, opened.
@@ -95,6 +98,10 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	(&openapi.Publisher{Defs: k.Defs, Body: k.Body, BaseURL: k.BaseURL}).Mount(k.Web)
 	x.Trail.Mount(k.Web)
 	x.Flows.Mount(k.Web)
+	if asks.Editor != nil {
+		workshop.New(workshop.Options{DB: k.DB, Journal: k.Journal, Log: k.Log, Defs: k.Defs.Set, Flows: x.Flows.Set, Editor: asks.Editor,
+			Box: &sandbox.Box{Command: asks.MapWorker}, Zone: k.Zone, Now: k.Now}).Mount(k.Web)
+	}
 	x.Processes.Mount(k.Web)
 	k.Worker("intake", x.Intake.Step)
 	k.Worker("once", x.Once.Step)

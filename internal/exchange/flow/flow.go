@@ -323,6 +323,7 @@ type Flow struct {
 	iface   *iface.Spec
 	ifaces  []string // former ids of the interface
 	why     []string // what entries of the journal say of each disclosure
+	source  string   // of the map, "" for none
 }
 
 // End is one end of a flow.
@@ -428,7 +429,8 @@ func compile(s *def.Set, o def.Of[Spec], types *contract.Set, agreements *agreem
 		if err != nil {
 			return nil, err
 		}
-		if f.mapper, err = maps.Compile(string(src)); err != nil {
+		f.source = string(src)
+		if f.mapper, err = maps.Compile(f.source); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Spec.Map, err)
 		}
 	}
