@@ -23,6 +23,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
@@ -45,6 +47,7 @@ type Spec struct {
 	Filter      string `json:"filter,omitempty" doc:"Expression (CEL) over record, cut down, and today: only records for which it holds are carried."`
 	Map         string `json:"map,omitempty" def:"file" doc:"The map (Bloblang): a file of the definitions folder. None: the record as it is after the cut."`
 	Via         string `json:"via,omitempty" def:"enum=exchange|process|direct|manual" doc:"exchange (default): Reeve carries it. process: it is a step of a Process, which says when. direct, manual: it happens elsewhere and is only drawn on the map."`
+	Schedule    string `json:"schedule,omitempty" doc:"When it carries what has come (cron: minute hour day month weekday), in the body's own time: \"0 18 * * 1-5\". Default: at once."`
 	Expect      Expect `json:"expect,omitempty" doc:"What is usual, so that silence can be noticed."`
 }
 
@@ -87,6 +90,13 @@ func check(c *def.Checker, o *def.Object) {
 	}
 	if _, err := parseStart(s.Start); err != nil {
 		c.Problem("spec.start", "%s", err)
+	}
+	if s.Schedule != "" {
+		if _, err := iface.ParseSchedule(s.Schedule, time.UTC); err != nil {
+			c.Problem("spec.schedule", "%s", err)
+		} else if !s.Carried() {
+			c.Problem("spec.schedule", "a schedule is for a flow that Reeve carries by itself")
+		}
 	}
 	if s.Carried() || s.Via == "process" {
 		checkReceiver(c, o, s)
@@ -314,16 +324,17 @@ type Flow struct {
 	Purpose   reeve.Purpose
 	Fields    []string // names of all fields that the agreement lets it see
 
-	senders map[string]bool // organisations whose records it carries; nil: the system at its beginning has none
-	terms   []*agreement.Term
-	start   start
-	filter  *rules.Program
-	reads   []string // paths that the filter reads: nothing else is decoded for it
-	mapper  *mapping.Map
-	iface   *iface.Spec
-	ifaces  []string // former ids of the interface
-	why     []string // what entries of the journal say of each disclosure
-	source  string   // of the map, "" for none
+	schedule cron.Schedule   // nil: at once
+	senders  map[string]bool // organisations whose records it carries; nil: the system at its beginning has none
+	terms    []*agreement.Term
+	start    start
+	filter   *rules.Program
+	reads    []string // paths that the filter reads: nothing else is decoded for it
+	mapper   *mapping.Map
+	iface    *iface.Spec
+	ifaces   []string // former ids of the interface
+	why      []string // what entries of the journal say of each disclosure
+	source   string   // of the map, "" for none
 }
 
 // End is one end of a flow.
@@ -362,6 +373,9 @@ func Compile(s *def.Set, types *contract.Set, agreements *agreement.Set, zone *t
 	var problems []def.Problem
 	for _, o := range def.All[Spec](s) {
 		f, err := compile(s, o, types, agreements, env, maps)
+		if err == nil && o.Spec.Schedule != "" {
+			f.schedule, err = iface.ParseSchedule(o.Spec.Schedule, zone)
+		}
 		if err != nil {
 			problems = append(problems, def.Problem{File: o.File, Line: o.Line, Col: 1, Message: fmt.Sprintf("flow %s: %s", o.ID, err)})
 			continue

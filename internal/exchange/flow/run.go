@@ -144,6 +144,10 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		}
 		w.ready = true
 	}
+	head, err := r.upTo(ctx, f, head)
+	if err != nil {
+		return 0, err
+	}
 	var cur cursor
 	var free []int64
 	var recs []reclog.Record
@@ -153,7 +157,7 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 	if ok, reason := set.agreements.Live(f.Agreement, r.o.Now()); !ok {
 		stopped = reason
 	}
-	err := r.o.DB.View(ctx, func(tx *store.Tx) (err error) {
+	err = r.o.DB.View(ctx, func(tx *store.Tx) (err error) {
 		var ok bool
 		if cur, ok, err = readCursor(tx, f.ID); err != nil || !ok {
 			return err
@@ -186,6 +190,9 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 			return nil
 		}
 		recs, err = r.o.Log.ReadTypesTx(tx, f.Type.IDs(), max(cur.position, w.passed), batch)
+		for f.schedule != nil && len(recs) > 0 && recs[len(recs)-1].N > head {
+			recs = recs[:len(recs)-1]
+		}
 		return err
 	})
 	if err != nil {

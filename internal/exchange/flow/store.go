@@ -51,7 +51,7 @@ func saveStopped(tx *store.Tx, flow, why string) error {
 }
 
 func renameFlow(tx *store.Tx, old, flow string) error {
-	for _, table := range []string{"cursor", "decision", "again", "replay"} {
+	for _, table := range []string{"cursor", "decision", "again", "replay", "gate"} {
 		if _, err := tx.Exec(`update flow_`+table+` set flow = ? where flow = ?`, flow, old); err != nil {
 			return err
 		}
