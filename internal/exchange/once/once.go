@@ -32,8 +32,8 @@ const Window = 90 * 24 * time.Hour
 
 // How much is kept in memory before it is written, and how much at once.
 const (
-	keepTail = 20_000
-	chunk    = 5_000
+	keepTail = 40_000
+	chunk    = 10_000
 	perQuery = 400
 	// mostLag is how many record numbers the index may be behind though little waits
 	// to be written: all records from there on are read again at the next start.
@@ -45,6 +45,13 @@ type Hash [16]byte
 
 func (h Hash) parts() (a, b int64) {
 	return int64(binary.BigEndian.Uint64(h[:8])), int64(binary.BigEndian.Uint64(h[8:]))
+}
+
+// hashOf puts together what parts took apart.
+func hashOf(a, b int64) (h Hash) {
+	binary.BigEndian.PutUint64(h[:8], uint64(a))
+	binary.BigEndian.PutUint64(h[8:], uint64(b))
+	return h
 }
 
 // Zero reports whether h is no hash.
@@ -81,6 +88,8 @@ type Index struct {
 	fifo    []entry       // what of tail is to be written, in the order of numbers
 	dropped int64         // how often something left the tail
 	written bool          // whether anything was ever written to the index
+	sieve   *sieve        // of what is in the index, and may be more; nil for none
+	tooMany bool          // the index is too large for a sieve
 }
 
 type entry struct {
@@ -176,6 +185,10 @@ func (x *Index) Ahead(ctx context.Context, hashes []Hash) (*Batch, error) {
 		b.found = map[Hash]Seen{}
 		return b, nil
 	}
+	if hashes = x.mayHave(hashes); len(hashes) == 0 {
+		b.found = map[Hash]Seen{}
+		return b, nil
+	}
 	err := x.db.View(ctx, func(tx *store.Tx) (err error) {
 		b.found, err = lookUp(tx, hashes)
 		return err
@@ -195,7 +208,7 @@ func (x *Index) renew(tx *store.Tx, b *Batch) error {
 		b.found, b.dropped = map[Hash]Seen{}, now
 		return nil
 	}
-	found, err := lookUp(tx, b.hashes)
+	found, err := lookUp(tx, x.mayHave(b.hashes))
 	if err != nil {
 		return err
 	}
@@ -388,8 +401,13 @@ func (x *Index) forget(ctx context.Context) (did int, err error) {
 // It reports how many keys it wrote.
 func (x *Index) Step(ctx context.Context) (did int, err error) {
 	x.mu.Lock()
-	waiting := len(x.fifo)
+	waiting, sieved := len(x.fifo), x.sieve != nil || x.tooMany
 	x.mu.Unlock()
+	if !sieved {
+		if err := x.sift(ctx, nil); err != nil {
+			return 0, err
+		}
+	}
 	if waiting <= keepTail {
 		late, err := x.late(ctx)
 		switch {
@@ -420,6 +438,9 @@ func (x *Index) Step(ctx context.Context) (did int, err error) {
 		kb, _ := b.h.parts()
 		return cmp.Compare(ka, kb)
 	})
+	if err := x.sift(ctx, out); err != nil {
+		return 0, err
+	}
 	err = x.db.Update(ctx, func(tx *store.Tx) error { return write(tx, out, upto) })
 	if err != nil {
 		return 0, err

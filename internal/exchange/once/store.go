@@ -138,3 +138,26 @@ func writeName(tx *store.Tx, name, first string) error {
 	_, err := tx.Exec(`insert into once_names (name, first) values (?, ?) on conflict (name) do update set first = excluded.first`, name, first)
 	return err
 }
+
+// countKeys counts the keys that are in the index, up to a limit.
+func countKeys(tx *store.Tx, limit int) (n int, err error) {
+	err = tx.QueryRow(`select count(*) from (select 1 from once_keys limit ?) as part`, limit).Scan(&n)
+	return n, err
+}
+
+// eachKey calls fn with the keys that are in the index.
+func eachKey(tx *store.Tx, fn func(Hash)) error {
+	rows, err := tx.Query(`select h, h2 from once_keys`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var a, b int64
+		if err := rows.Scan(&a, &b); err != nil {
+			return err
+		}
+		fn(hashOf(a, b))
+	}
+	return rows.Err()
+}
