@@ -46,6 +46,7 @@ test: build ## Install what is needed (PostgreSQL, OpenSSH, Chromium), check eve
 	@tools/needs test
 	@$(MAKE) --no-print-directory check
 	REEVE_BIN=$(CURDIR)/bin/reeve REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_SSHD=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test -timeout 20m $(TESTFLAGS) ./...
+	$(GO) test $(TESTFLAGS) -tags objects ./connector/objects
 
 check: assets ## Formatting, vet, staticcheck, generated code up to date (the architecture test is among the tests)
 	@bad=$$(find . -path ./node_modules -prune -o -path './.*' -prune -o -name '*.go' -print | xargs gofmt -l); \

@@ -22,14 +22,15 @@ type Settings struct {
 	HTTP *httpjson.Settings `json:"http,omitempty" doc:"Of web addresses: batches, questions, reading page by page, webhooks."`
 	Mail *mail.Settings     `json:"mail,omitempty" doc:"Of mail servers: what a mail says and whom it goes to."`
 	SFTP *sftp.Settings     `json:"sftp,omitempty" doc:"Of folders of SFTP servers: which files are read, when, and what becomes of them."`
+	Objects
 }
 
-var connectors = []*connector.Connector{
+var connectors = append([]*connector.Connector{
 	&file.Connector,
 	&httpjson.Connector,
 	&mail.Connector,
 	&sftp.Connector,
-}
+}, more()...)
 
 // Connectors are all of them.
 func Connectors() []*connector.Connector { return slices.Clone(connectors) }
@@ -79,9 +80,9 @@ func (s *Settings) Of(name string) any {
 func (s *Settings) each() func(yield func(name string, v reflect.Value) bool) {
 	return func(yield func(string, reflect.Value) bool) {
 		v := reflect.ValueOf(s).Elem()
-		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if !yield(name, v.Field(i)) {
+		for _, f := range reflect.VisibleFields(v.Type()) { // also those that a tag of the build adds
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !f.Anonymous && !yield(name, v.FieldByIndex(f.Index)) {
 				return
 			}
 		}
