@@ -43,7 +43,8 @@ import (
 //	reload               take up what changed in the definitions
 //	restart              close it and open it again on the same data
 //	receiver NAME [how]  a system that takes records; definitions reach it at env:NAME.
-//	                     how: ok (default), down, refuse, vanish (takes, never answers)
+//	                     how: ok (default), down, refuse, vanish (takes, never answers),
+//	                     or the JSON that it answers with
 //	folder NAME          a folder that takes files; definitions reach it at env:NAME
 //	token ORG VAR        give ORG a token and keep it in $VAR
 //	signin ROLE...       sign in as staff in the story's browser
@@ -54,6 +55,7 @@ import (
 //	settle               let all workers finish
 //	clock DURATION       move the clock on
 //	received NAME        what a receiver took, as a JSON array, or the files in a folder
+//	operator OP JSON     what a command asks of the running program: the answer is stdout
 //	journal [TEXT...]    the journal, a line an entry: actor verb about purpose why
 //	messages             what GOV.UK Notify was asked to send, a line a message: to, subject or text
 //	press BUTTON [/ACTION] [field=value ...]  press a button of the last page, in the
@@ -82,7 +84,7 @@ func TestStories(t *testing.T) {
 			"edit": cmd(3, (*story).edit), "reload": cmd(0, (*story).reload), "folder": cmd(1, (*story).folder), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
 			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
 			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
-			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),
+			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "operator": cmd(2, (*story).operator), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),
 			"press": cmd(1, (*story).press), "follow": cmd(1, (*story).follow), "read": cmd(0, (*story).read), "import": cmd(2, (*story).bring), "unzip": cmd(0, (*story).unzip),
 			"upstream": cmd(1, (*story).upstream), "commits": cmd(1, (*story).commits),
 		},
@@ -390,6 +392,10 @@ func (s *story) messages(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+func (s *story) operator(ts *testscript.TestScript, args []string) error {
+	return s.a.Operator().Call(s.t.Context(), args[0], json.RawMessage(args[1]), ts.Stdout())
+}
+
 func (s *story) journal(ts *testscript.TestScript, args []string) error {
 	es, err := s.a.Journal(context.Background())
 	if err != nil {
@@ -473,6 +479,11 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.(*net.TCPConn).SetLinger(0)
 			c.Close()
 		}
+		return
+	}
+	if strings.HasPrefix(p.how, "{") {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, p.how)
 		return
 	}
 	w.WriteHeader(http.StatusCreated)
