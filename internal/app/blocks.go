@@ -375,6 +375,7 @@ func (a *App) operator() http.Handler {
 	}))
 	mux.Handle("POST /import", operation(a.importList))
 	mux.Handle("POST /flow/rehearse", operation(a.rehearse))
+	a.replays(mux)
 	mux.HandleFunc("POST /backup", a.backup)
 	return mux
 }
