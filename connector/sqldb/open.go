@@ -171,6 +171,7 @@ func openMariaDB(c connector.Config, a address, d *database) (*sql.DB, error) {
 	config.Net, config.Addr, config.DBName = "tcp", a.host, a.name
 	config.DialFunc = dialer(c, a, d).DialContext
 	config.Timeout = min(d.timeout, 10*time.Second)
+	config.ReadTimeout, config.WriteTimeout = d.timeout+time.Second, d.timeout+time.Second // COMMIT knows no context
 	config.Logger = &mysql.NopLogger{}
 	config.ClientFoundRows = true
 	config.Collation = "utf8mb4_general_ci" // of the connection; columns keep their own
