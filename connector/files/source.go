@@ -90,6 +90,9 @@ func (s *Source) Read(ctx context.Context, _ string, take func(connector.Portion
 			err = cerr
 		}
 	}()
+	if err := sound(s.format, s.scratch); err != nil {
+		return err
+	}
 	faults, err := s.look(ctx, false)
 	if err == nil && slices.ContainsFunc(s.all(), func(f *file) bool { return !f.settled }) {
 		if err = s.wait(ctx, time.Duration(s.settings.Settle)); err == nil {
@@ -324,6 +327,7 @@ func (b *bounded) Write(p []byte) (n int, err error) {
 // open begins to read the rows.
 func (r *reading) open(ctx context.Context) (format.Reader, error) {
 	var in io.ReadCloser
+	var err error
 	if o, ok := r.s.in.(opener); ok {
 		f, err := o.Open(r.f.Entry)
 		if err != nil {
@@ -338,20 +342,64 @@ func (r *reading) open(ctx context.Context) (format.Reader, error) {
 		}
 		in = io.NopCloser(io.NewSectionReader(r.copy, 0, r.f.Size))
 	}
-	rows, err := format.NewReader(r.s.format, in, r.s.scratch)
-	if err != nil {
+	c := &closing{in: in}
+	var wrong *format.Error
+	if c.Reader, err = format.NewReader(r.s.format, c, r.s.scratch); c.err != nil {
+		return nil, errors.Join(c.err, in.Close())
+	} else if errors.As(err, &wrong) { // told as any other that cannot be read to its end
+		c.Reader = hopeless{wrong}
+	} else if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	return &closing{rows, in}, nil
+	return c, nil
 }
 
-// closing closes what the rows are read from, too.
+// closing reads rows, and closes what they are read from. That it could not be read is
+// told as it is: it is no fault of the contents.
 type closing struct {
 	format.Reader
-	in io.Closer
+	in  io.ReadCloser
+	err error
 }
 
+func (c *closing) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+// Next implements [format.Reader].
+func (c *closing) Next() (format.Row, error) {
+	row, err := c.Reader.Next()
+	if err != nil && c.err != nil {
+		err = c.err
+	}
+	return row, err
+}
+
+// Close implements [format.Reader].
 func (c *closing) Close() error { return errors.Join(c.Reader.Close(), c.in.Close()) }
+
+// hopeless has no rows.
+type hopeless struct{ err error }
+
+func (h hopeless) Next() (format.Row, error) { return format.Row{}, h.err }
+func (h hopeless) Close() error              { return nil }
+
+// sound tells what is wrong with the format that the interface says, lest every file
+// were taken for a bad one.
+func sound(spec format.Spec, scratch string) error {
+	if spec.Name == "xlsx" {
+		return nil // nothing can be wrong with it before a workbook is opened
+	}
+	r, err := format.NewReader(spec, strings.NewReader(""), scratch)
+	if err != nil {
+		return fmt.Errorf("files cannot be read in the format that the interface says: %s", err)
+	}
+	return r.Close()
+}
 
 // verified reads what was hashed, or says in the end that it did not.
 type verified struct {

@@ -347,3 +347,34 @@ func TestValid(t *testing.T) {
 		}
 	})
 }
+
+// A file that is not what its name says keeps no other from being read; a format that
+// cannot be is nobody's fault but the interface's.
+func TestNotAWorkbook(t *testing.T) {
+	sh := newShelf()
+	sh.put("a.xlsx", "PK no workbook")
+	sh.put("b.xlsx", "nor this")
+	var told []error
+	src := NewSource(sh, connector.Config{Format: format.Spec{Name: "xlsx"}}, Settings{}, nil)
+	src.wait = func(context.Context, time.Duration) error { return nil }
+	err := src.Read(t.Context(), "", func(p connector.Portion) error {
+		r, err := p.Open(t.Context())
+		if err != nil {
+			return err
+		}
+		_, err = r.Next()
+		told = append(told, err)
+		return r.Close()
+	})
+	var wrong *format.Error
+	if err != nil || len(told) != 2 || !errors.As(told[0], &wrong) || !errors.As(told[1], &wrong) {
+		t.Errorf("%v, told %v", err, told)
+	}
+	for _, spec := range []format.Spec{{Name: "csv", Delimiter: "ab"}, {Name: "xml", Encoding: "klingon"}, {Name: "parquet"}} {
+		src := NewSource(sh, connector.Config{Format: spec}, Settings{}, nil)
+		src.wait = func(context.Context, time.Duration) error { return nil }
+		if err := src.Read(t.Context(), "", func(connector.Portion) error { t.Error("a file was taken"); return nil }); err == nil {
+			t.Errorf("%+v: no error", spec)
+		}
+	}
+}
