@@ -32,7 +32,7 @@ const Window = 90 * 24 * time.Hour
 
 // How much is kept in memory before it is written, and how much at once.
 const (
-	keepTail = 40_000
+	keepTail = 20_000
 	chunk    = 10_000
 	perQuery = 400
 	// mostLag is how many record numbers the index may be behind though little waits
