@@ -50,12 +50,49 @@ func decodePairs(b []byte, first int64, ps []pair) []pair {
 }
 
 func sortPairs(ps []pair) {
-	slices.SortFunc(ps, func(a, b pair) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.n, b.n)) })
+	slices.SortFunc(ps, comparePairs)
 }
 
-// cut makes the rows of a run.
+func comparePairs(a, b pair) int {
+	if c := cmp.Compare(a.hash, b.hash); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.n, b.n)
+}
+
+// mergePairs makes one sorted list of several, two at a time.
+func mergePairs(lists [][]pair) []pair {
+	for len(lists) > 1 {
+		var half [][]pair
+		for i := 0; i < len(lists); i += 2 {
+			if i+1 == len(lists) {
+				half = append(half, lists[i])
+				break
+			}
+			half = append(half, mergeTwo(lists[i], lists[i+1]))
+		}
+		lists = half
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	return lists[0]
+}
+
+func mergeTwo(a, b []pair) []pair {
+	out := make([]pair, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if comparePairs(a[0], b[0]) <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// cut makes the rows of a run of sorted pairs.
 func cut(ps []pair, level, first, last int64) []run {
-	sortPairs(ps)
 	var out []run
 	for part := int64(0); part == 0 || len(ps) > 0; part++ {
 		n := min(len(ps), partPairs)
@@ -89,6 +126,7 @@ func (j *Journal) index(ctx context.Context) (did int, err error) {
 		return 0, fmt.Errorf("journal: indexing: %w", err)
 	}
 	if to > from {
+		sortPairs(ps)
 		if err := j.putRuns(ctx, from, cut(ps, 0, from, to-1)); err != nil {
 			return 0, err
 		}
@@ -131,12 +169,20 @@ func (j *Journal) merge(ctx context.Context, n int64) (did int, err error) {
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	var ps []pair
+	lists := map[int64][]pair{} // by run: its rows are in the order of their parts
+	var begins []int64
 	for _, r := range rows {
-		ps = decodePairs(r.data, r.first, ps)
+		if lists[r.first] == nil {
+			begins = append(begins, r.first)
+		}
+		lists[r.first] = decodePairs(r.data, r.first, lists[r.first])
+	}
+	var sorted [][]pair
+	for _, first := range begins {
+		sorted = append(sorted, lists[first])
 	}
 	first, last := rows[0].first, rows[len(rows)-1].last
-	merged := cut(ps, n+1, first, last)
+	merged := cut(mergePairs(sorted), n+1, first, last)
 	err = j.db.Update(ctx, func(tx *store.Tx) error {
 		did = 0
 		if count, err := countRuns(tx, n); err != nil || count < runFan {
