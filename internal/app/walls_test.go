@@ -153,6 +153,7 @@ GET /staff/estate/import/{id}               architect integration admin
 POST /staff/estate/import/{id}              architect integration admin
 GET /staff/flows                            staff
 GET /staff/flows/{id}                       staff
+GET /staff/flows/alerts                     staff
 GET /staff/flows/{id}/edit                  architect integration admin
 POST /staff/flows/{id}/edit                 architect integration admin
 POST /staff/flows/{id}/examples             integration admin

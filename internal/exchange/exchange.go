@@ -11,6 +11,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/agreement"
+	"github.com/reeve-civic/reeve/internal/exchange/alert"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/exchange/delivery"
 	"github.com/reeve-civic/reeve/internal/exchange/feed"
@@ -21,6 +22,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/openapi"
 	"github.com/reeve-civic/reeve/internal/exchange/process"
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
+	"github.com/reeve-civic/reeve/internal/exchange/replay"
 	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
 	"github.com/reeve-civic/reeve/internal/exchange/trail"
 	"github.com/reeve-civic/reeve/internal/exchange/workbench"
@@ -64,8 +66,10 @@ type Exchange struct {
 	Workbench  *workbench.Bench
 	Intake     *intake.Desk
 	Feeds      *feed.Desk
+	Alerts     *alert.Watch
 	Delivery   *delivery.Desk
 	Flows      *flow.Runner
+	Replays    *replay.Desk
 	Processes  *process.Runner
 	Trail      *trail.Teller
 
@@ -86,6 +90,9 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 		return nil, err
 	}
 	if err := x.openFlows(ctx, k, asks); err != nil {
+		return nil, err
+	}
+	if err := x.openAlerts(ctx, k); err != nil {
 		return nil, err
 	}
 	if err := x.activate(ctx, k); err != nil {
@@ -165,6 +172,12 @@ func (x *Exchange) openFlows(ctx context.Context, k *kernel.Kernel, asks Asks) (
 		return err
 	}
 	x.Quarantine.SetParking(carriers{x})
+	x.Replays, err = replay.New(ctx, replay.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Once: x.Once, Flows: x.Flows, Slog: k.Slog,
+		Now: k.Defs.Set, Earlier: func(ctx context.Context, hash string) (*flow.Set, *def.Set, error) { return earlier(ctx, k, hash) }})
+	if err != nil {
+		return err
+	}
+	k.Worker("replay", x.Replays.Step)
 	k.Worker("flows", x.Flows.Step)
 	k.Worker("processes", x.Processes.Step)
 	k.Worker("delivery", x.Delivery.Step)
@@ -250,6 +263,27 @@ func (x *Exchange) activate(ctx context.Context, k *kernel.Kernel) error {
 		return fmt.Errorf("exchange: %s", problems[0])
 	}
 	return nil
+}
+
+// earlier is the flows of definitions that were in force.
+func earlier(ctx context.Context, k *kernel.Kernel, hash string) (*flow.Set, *def.Set, error) {
+	s, err := k.Defs.Earlier(ctx, hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	types, problems := contract.Compile(s)
+	var agreements *agreement.Set
+	if len(problems) == 0 {
+		agreements, problems = agreement.Compile(s, agreement.Options{Zone: k.Zone})
+	}
+	var flows *flow.Set
+	if len(problems) == 0 {
+		flows, problems = flow.Compile(s, types, agreements, k.Zone)
+	}
+	if len(problems) > 0 {
+		return nil, nil, fmt.Errorf("exchange: earlier definitions: %s", problems[0])
+	}
+	return flows, s, nil
 }
 
 // names tells what a definition is called, or its id where it is not there.

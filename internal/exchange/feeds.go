@@ -4,7 +4,10 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/alert"
 	"github.com/reeve-civic/reeve/internal/exchange/feed"
 	"github.com/reeve-civic/reeve/internal/kernel"
 )
@@ -26,6 +29,48 @@ func (x *Exchange) openFeeds(ctx context.Context, k *kernel.Kernel, asks Asks) (
 	x.Feeds.Mount(k.Web)
 	k.Worker("feeds", x.Feeds.Step)
 	return nil
+}
+
+// openAlerts opens what notices that something is late.
+func (x *Exchange) openAlerts(ctx context.Context, k *kernel.Kernel) (err error) {
+	name := names(k)
+	x.Alerts, err = alert.Open(ctx, alert.Options{DB: k.DB, Journal: k.Journal, Bus: k.Bus, Now: k.Now, Metrics: k.Metrics,
+		Set: func() string { return x.Rules().Set }, Look: x.late,
+		Name: func(about reeve.Ref) string {
+			kind, id, _ := strings.Cut(string(about), "/")
+			return name(map[string]string{"flow": "Flow", "interface": "Interface"}[kind], id)
+		},
+		Href: func(about reeve.Ref) string {
+			kind, id, _ := strings.Cut(string(about), "/")
+			return map[string]string{"flow": "/staff/flows/", "interface": "/staff/feeds/"}[kind] + id
+		}})
+	if err != nil {
+		return err
+	}
+	x.Alerts.Mount(k.Web)
+	k.Worker("alerts", x.Alerts.Step)
+	return nil
+}
+
+// late tells what is not as its definition expects.
+func (x *Exchange) late(ctx context.Context) (found []alert.Finding, err error) {
+	stats, err := x.Flows.Volumes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range stats {
+		about := reeve.Ref("flow/" + s.Flow)
+		if s.Quiet {
+			found = append(found, alert.Finding{About: about, What: "silent", Why: "Nothing came for longer than expected"})
+		}
+		if s.Delayed {
+			found = append(found, alert.Finding{About: about, What: "late", Why: "Records wait for longer than expected"})
+		}
+	}
+	for id, why := range x.Feeds.Unread() {
+		found = append(found, alert.Finding{About: reeve.Ref("interface/" + id), What: "unread", Why: "It cannot be read: " + why})
+	}
+	return found, nil
 }
 
 // Wait returns when what was begun of the world outside is finished and written down.

@@ -482,6 +482,20 @@ func (d *Desk) takeRows(ctx context.Context, from *origin, f *File, p connector.
 	return nil
 }
 
+// Unread tells which interfaces could not be read several times in a row, and why.
+func (d *Desk) Unread() map[string]string {
+	const several = 3
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[string]string{}
+	for _, ln := range d.lanes {
+		if ln.state.Fails >= several {
+			out[ln.feed.ID] = ln.state.Why
+		}
+	}
+	return out
+}
+
 // Ask asks for a look at a feed now.
 func (d *Desk) Ask(ctx context.Context, id string) error {
 	f, ok := d.Feed(id)
