@@ -13,6 +13,7 @@ import (
 	"github.com/reeve-civic/reeve/connector/httpjson"
 	"github.com/reeve-civic/reeve/connector/mail"
 	"github.com/reeve-civic/reeve/connector/sftp"
+	"github.com/reeve-civic/reeve/connector/sqldb"
 )
 
 // Settings is what an Interface says about the connector that it uses, under the
@@ -22,6 +23,7 @@ type Settings struct {
 	HTTP *httpjson.Settings `json:"http,omitempty" doc:"Of web addresses: batches, questions, reading page by page, webhooks."`
 	Mail *mail.Settings     `json:"mail,omitempty" doc:"Of mail servers: what a mail says and whom it goes to."`
 	SFTP *sftp.Settings     `json:"sftp,omitempty" doc:"Of folders of SFTP servers: which files are read, when, and what becomes of them."`
+	SQL  *sqldb.Settings    `json:"sql,omitempty" doc:"Of databases: which table is read or written, and by which columns."`
 	Objects
 }
 
@@ -30,6 +32,7 @@ var connectors = append([]*connector.Connector{
 	&httpjson.Connector,
 	&mail.Connector,
 	&sftp.Connector,
+	&sqldb.Connector,
 }, more()...)
 
 // Connectors are all of them.
