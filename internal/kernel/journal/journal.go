@@ -66,6 +66,9 @@ type Journal struct {
 	enc      *zstd.Encoder
 	dec      *zstd.Decoder
 
+	// Only the committer's goroutine uses it: memory that is used again.
+	room struct{ data, plain, entries, hashes []byte }
+
 	mu   sync.Mutex // one checkpoint at a time
 	last Checkpoint
 }
@@ -113,6 +116,9 @@ func (j *Journal) Append(tx *store.Tx, es ...Entry) (first int64, err error) {
 	first = h.Entry
 	p := tx.Buffer(buffer).(*pending)
 	was := len(p.data)
+	if p.data == nil {
+		p.data, j.room.data = j.room.data[:0], nil
+	}
 	p.data = slices.Grow(p.data, len(es)*usualEntry)
 	for i := range es {
 		e := es[i]
@@ -167,10 +173,11 @@ func (p *pending) Flush(tx *store.Tx) error {
 		return err
 	}
 	n, start := h.Entry-int64(len(p.ends)), 0
+	room := &p.j.room
 	for i := 0; i < len(p.ends); {
 		row := pack{first: n}
-		row.hashes = make([]byte, 0, 2*packEntries*tlog.HashSize)
-		plain := make([]byte, 0, min(len(p.data)-start, packBytes)+packEntries*2)
+		row.hashes = slices.Grow(room.hashes[:0], 2*packEntries*tlog.HashSize)
+		plain := slices.Grow(room.plain[:0], min(len(p.data)-start, packBytes)+packEntries*2)
 		for ; i < len(p.ends) && n-row.first < packEntries && (n == row.first || len(plain)+p.ends[i]-start <= packBytes); i++ {
 			e := p.data[start:p.ends[i]]
 			tree, row.hashes = tree.grow(n, p.leaf(e), row.hashes)
@@ -179,13 +186,14 @@ func (p *pending) Flush(tx *store.Tx) error {
 			n++
 		}
 		row.last = n - 1
-		row.entries = p.j.enc.EncodeAll(plain, nil)
+		row.entries = p.j.enc.EncodeAll(plain, room.entries[:0])
+		room.plain, room.entries, room.hashes = plain, row.entries, row.hashes
 		row.sum = row.sumUp()
 		if err := insertPack(tx, row); err != nil {
 			return err
 		}
 	}
-	h.Edge = tree.bytes()
+	h.Edge, room.data = tree.bytes(), p.data // nobody needs them after this
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -51,6 +52,15 @@ type Log struct {
 	db    *store.DB
 	keys  *seal.Keys
 	cache cache
+	plain sync.Pool // of *[]byte, that packs are written into before they are sealed
+}
+
+// room is memory for a pack.
+func (l *Log) room() []byte {
+	if b, ok := l.plain.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return nil
 }
 
 // Open opens the log.
@@ -95,6 +105,7 @@ func (l *Log) Append(tx *store.Tx, recs []Record) error {
 		if r.At.IsZero() {
 			r.At = tx.Now
 		}
+		r.At = time.UnixMilli(r.At.UnixMilli()).UTC() // as it will be read
 		r.Nonce = p.nonce
 		r.Digest = Digest(p.nonce, r.N, r.Body)
 		weight += len(r.Body)
@@ -110,6 +121,21 @@ type pending struct {
 	epoch int64
 	nonce []byte
 	recs  []Record
+	fresh []fresh
+}
+
+// fresh is a pack as it was written.
+type fresh struct {
+	m     meta
+	recs  []Record
+	bytes int
+}
+
+// Committed puts what was written where flows, which read it next, find it.
+func (p *pending) Committed() {
+	for _, f := range p.fresh {
+		p.l.cache.put(f.m, f.recs, f.bytes)
+	}
 }
 
 func (p *pending) Mark() int { return len(p.recs) }
@@ -127,13 +153,16 @@ func (p *pending) Flush(tx *store.Tx) error {
 			n++
 		}
 		m := meta{first: recs[0].N, last: recs[n-1].N, typ: recs[0].Type, count: int64(n)}
-		data, err := seal.Pack(p.l.keys, encode(recs[:n], p.epoch, p.nonce, bytes), m.aad())
+		plain := encode(p.l.room(), recs[:n], p.epoch, p.nonce, bytes)
+		data, err := seal.Pack(p.l.keys, plain, m.aad())
+		p.l.plain.Put(&plain)
 		if err != nil {
 			return err
 		}
 		if err := insertPack(tx, m, data); err != nil {
 			return err
 		}
+		p.fresh = append(p.fresh, fresh{m, recs[:n:n], bytes})
 		recs = recs[n:]
 	}
 	return nil

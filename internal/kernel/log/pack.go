@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,8 +36,8 @@ const (
 	sameSubmission
 )
 
-func encode(recs []Record, epoch int64, nonce []byte, bytes int) []byte {
-	b := make([]byte, 0, bytes+len(recs)*160+nonceBytes+32)
+func encode(b []byte, recs []Record, epoch int64, nonce []byte, bytes int) []byte {
+	b = slices.Grow(b, bytes+len(recs)*160+nonceBytes+32)
 	b = append(b, packVersion)
 	b = binary.AppendUvarint(b, uint64(epoch))
 	b = binary.AppendUvarint(b, uint64(len(recs)))

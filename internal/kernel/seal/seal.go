@@ -42,6 +42,7 @@ type Keys struct {
 	master []byte
 	wrap   cipher.AEAD
 	enc    *zstd.Encoder
+	room   sync.Pool // of *[]byte, that packs are compressed into
 	dec    *zstd.Decoder
 
 	mu     sync.RWMutex
@@ -242,7 +243,13 @@ func (k *Keys) Derive(label string) []byte {
 
 // Pack compresses plain, then seals it.
 func Pack(k *Keys, plain, aad []byte) ([]byte, error) {
-	return k.Seal(k.enc.EncodeAll(plain, make([]byte, 0, len(plain)/2)), aad)
+	room, ok := k.room.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	defer k.room.Put(room)
+	*room = k.enc.EncodeAll(plain, (*room)[:0])
+	return k.Seal(*room, aad)
 }
 
 // Unpack opens and decompresses what Pack made.

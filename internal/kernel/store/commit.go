@@ -230,6 +230,11 @@ func (g *group) commit() error {
 	if err := g.c.commit(tx.Ctx); err != nil {
 		return unavailable(err)
 	}
+	for _, n := range g.buffers {
+		if b, ok := n.b.(interface{ Committed() }); ok {
+			b.Committed()
+		}
+	}
 	g.db.commits.Add(1)
 	if g.db.o.OnFsync != nil {
 		g.db.o.OnFsync()

@@ -27,7 +27,9 @@ type Head struct {
 }
 
 // Buffer gathers what one package has to say during a commit group, and writes it
-// as packed rows just before the commit. A fresh one is made for each group.
+// as packed rows just before the commit. A fresh one is made for each group. One
+// that has a method Committed hears that what it wrote is durable; it is told on
+// the committer's goroutine, before any caller.
 type Buffer interface {
 	Mark() int          // how much it holds
 	Rewind(mark int)    // forget what came after mark
