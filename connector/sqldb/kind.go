@@ -63,7 +63,7 @@ func (e engine) kindOf(typ string) kind {
 		return integer
 	case strings.Contains(typ, "BLOB"), typ == "BYTEA", typ == "VARBINARY", typ == "BINARY":
 		return binary
-	case typ == "DECIMAL", typ == "NUMERIC":
+	case typ == "DECIMAL", typ == "NUMERIC", typ == "": // of no type: it keeps what it gets
 		return decimal
 	case strings.Contains(typ, "REAL"), strings.Contains(typ, "FLOA"), strings.Contains(typ, "DOUB"):
 		return float
@@ -255,7 +255,7 @@ func appendFloat(dst []byte, f float64, size int) ([]byte, string) {
 func (d *database) words(dst []byte, c column, s string) ([]byte, string) {
 	switch c.kind {
 	case integer, decimal, float:
-		if number(s) {
+		if number(s) && c.typ != "" {
 			return append(dst, s...), ""
 		}
 		if s == "NaN" || strings.HasSuffix(s, "Infinity") {

@@ -258,7 +258,7 @@ func (d *database) textParameter(c column, s string) (any, string) {
 		}
 		return b, ""
 	case integer, decimal:
-		if number(s) {
+		if number(s) && c.typ != "" {
 			return d.numberParameter(c, s)
 		}
 	case day:
@@ -303,6 +303,9 @@ func (d *database) numberParameter(c column, s string) (any, string) {
 	}
 	if n, err := strconv.ParseInt(plain, 10, 64); err == nil && d.engine != postgres {
 		return n, ""
+	}
+	if f, err := strconv.ParseFloat(plain, 64); err == nil && d.engine == sqlite && strconv.FormatFloat(f, 'f', -1, 64) == plain {
+		return f, ""
 	}
 	return plain, ""
 }
