@@ -108,18 +108,21 @@ func copyDemo(dir string, e *testscript.Env) error {
 
 // underlay copies what dir does not have, so that a story changes single files.
 func underlay(dir string, fsys fs.FS) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(dir, name), 0o755)
 		}
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 			return nil
 		}
 		b, err := fs.ReadFile(fsys, name)
 		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			return err
 		}
 		return os.WriteFile(filepath.Join(dir, name), b, 0o644)
