@@ -39,6 +39,7 @@ type cli struct {
 	Restore restoreCmd `cmd:"" help:"Restore a backup into an empty data folder or database."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
+	Replay    replayCmd    `cmd:"" help:"Send records again to one flow, or say what that would change."`
 	MapWorker mapWorkerCmd `cmd:"" hidden:"" help:"Run maps for another process of this program."`
 }
 
