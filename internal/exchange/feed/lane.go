@@ -116,7 +116,22 @@ type lane struct {
 	cancel  context.CancelFunc
 	did     int64
 	file    string // that is being read
+	gone    bool   // the feed was removed
 	memory  sync.Map
+
+	source connector.Source // kept from look to look: it may remember when to leave a system alone
+	of     *Feed            // what it was made for
+	where  string           // and the address
+}
+
+// shut closes the source. The caller holds the lock, or is the only one left.
+func (ln *lane) shut() error {
+	if ln.source == nil {
+		return nil
+	}
+	err := ln.source.Close()
+	ln.source = nil
+	return err
 }
 
 // Use puts the feeds of a set in force. What is being read from one that is gone
@@ -139,14 +154,25 @@ func (d *Desk) Use(s *Set) {
 		d.lanes[f.root] = ln
 	}
 	for _, ln := range old {
-		if ln.cancel != nil {
+		if ln.gone = true; ln.cancel != nil {
 			ln.cancel()
+		} else if err := ln.shut(); err != nil {
+			d.o.Slog.Warn("a connection could not be closed", "interface", ln.feed.ID, "error", err)
 		}
 	}
 }
 
-// Wait returns when nothing is being read any more.
-func (d *Desk) Wait() { d.wg.Wait() }
+// Wait returns when nothing is being read any more, and lets go of connections.
+func (d *Desk) Wait() {
+	d.wg.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ln := range d.lanes {
+		if err := ln.shut(); err != nil {
+			d.o.Slog.Warn("a connection could not be closed", "interface", ln.feed.ID, "error", err)
+		}
+	}
+}
 
 // Step begins to read what is due, and reports how many looks ended that brought
 // something.
@@ -307,6 +333,11 @@ func (d *Desk) run(ctx context.Context, ln *lane, f *Feed, s state) {
 	d.mu.Lock()
 	ln.cancel()
 	ln.state, ln.running, ln.cancel = s, false, nil
+	if ln.gone {
+		if err := ln.shut(); err != nil {
+			d.o.Slog.Warn("a connection could not be closed", "interface", f.ID, "error", err)
+		}
+	}
 	d.running--
 	d.mu.Unlock()
 	select {
@@ -355,18 +386,33 @@ func (d *Desk) look(ctx context.Context, ln *lane, f *Feed, position string) (er
 	case target.Connector == nil || target.Connector.Source == nil:
 		return reeve.E(reeve.Invalid, op, "nothing can be read at this address: reeve connectors lists what can")
 	}
-	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch, Memory: &ln.memory})
-	config.Format.Types = typesOf(t)
-	src, err := target.Connector.Source(config)
+	src, err := d.source(ln, f, target, t)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
 	if err := d.leave(ctx, f.root); err != nil {
 		return err
 	}
 	from := origin{feed: f, lane: ln, sender: sender, actor: reeve.Actor{ID: "interface/" + f.ID, Kind: reeve.Program, Party: sender}}
 	return src.Read(ctx, position, func(p connector.Portion) error { return d.take(ctx, &from, p) })
+}
+
+// source is what a feed is read by: that of the look before, where nothing changed.
+func (d *Desk) source(ln *lane, f *Feed, target iface.Target, t *contract.Type) (connector.Source, error) {
+	if ln.source != nil && ln.of == f && ln.where == target.Where {
+		return ln.source, nil
+	}
+	if err := ln.shut(); err != nil {
+		d.o.Slog.Warn("a connection could not be closed", "interface", f.ID, "error", err)
+	}
+	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch, Memory: &ln.memory})
+	config.Format.Types = typesOf(t)
+	src, err := target.Connector.Source(config)
+	if err != nil {
+		return nil, err
+	}
+	ln.source, ln.of, ln.where = src, f, target.Where
+	return src, nil
 }
 
 // leave ends runs of a poll that were stopped half-way: the next goes on after the

@@ -107,6 +107,16 @@ spec:
 ---
 apiVersion: reeve/v1
 kind: Interface
+metadata: {id: if-poll, name: Poll}
+spec:
+  system: sys-branch
+  style: api
+  address: "env:POLL"
+  settings: {http: {cursor: since, from: /n}}
+  read: {record: rec-thing.v1, every: 1h}
+---
+apiVersion: reeve/v1
+kind: Interface
 metadata: {id: if-hook, name: Hook}
 spec:
   system: sys-branch
@@ -155,7 +165,7 @@ type house struct {
 	x      *exchange.Exchange
 	clock  *clock
 	folder string // that if-folder reads from
-	url    string
+	env    map[string]string
 }
 
 func must(t testing.TB, err error) {
@@ -169,10 +179,13 @@ func must(t testing.TB, err error) {
 func start(t testing.TB, db *store.DB, c *clock, dir string) *house {
 	t.Helper()
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
-	h := &house{t: t, clock: c, folder: filepath.Join(dir, "in")}
+	h := &house{t: t, clock: c, folder: filepath.Join(dir, "in"), env: map[string]string{}}
 	must(t, os.MkdirAll(h.folder, 0o700))
 	k := &kernel.Kernel{DB: db, Slog: log, Now: c.now, Dir: dir, Body: "The body", Zone: time.UTC, BaseURL: "http://reeve.test"}
 	k.Getenv = func(name string) string {
+		if v := h.env[name]; v != "" {
+			return v
+		}
 		return map[string]string{"FOLDER": "file://" + h.folder, "OTHER": "file://" + dir + "/other", "HOOK_SECRET": hookSecret}[name]
 	}
 	var err error
