@@ -3,7 +3,6 @@ package file
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -49,38 +48,12 @@ func sink(t *testing.T, c connector.Config) *files.Sink {
 	return s.(*files.Sink)
 }
 
-func put(t *testing.T, dir, name, content string) {
+func content(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// lines is a file of a record a line.
-func lines(its []connector.Item) string {
-	var b bytes.Buffer
-	for _, it := range its {
-		b.Write(append(it.Body, '\n'))
-	}
-	return b.String()
-}
-
-func content(t *testing.T, dir string) (out map[string]string) {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out = map[string]string{}
-	for _, n := range names {
-		if st, err := os.Stat(n); err != nil || st.IsDir() || filepath.Base(n)[0] == '.' {
-			continue
-		}
-		b, err := os.ReadFile(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[filepath.Base(n)] = string(b)
+	names, contents := connectortest.Files(t, dir)
+	out := map[string]string{}
+	for i, n := range names {
+		out[n] = contents[i]
 	}
 	return out
 }
@@ -99,17 +72,9 @@ func TestSourceKit(t *testing.T) {
 					Open: func(t *testing.T) connector.Source {
 						return source(t, config(dir, format.Spec{Name: "ndjson"}, files.Settings{After: after}))
 					},
-					Add: func(t *testing.T, its []connector.Item) { put(t, dir, next(), lines(its)) },
+					Add: func(t *testing.T, its []connector.Item) { connectortest.Put(t, dir, next(), connectortest.Lines(its)) },
 					Begin: func(t *testing.T, its []connector.Item) func() {
-						name, text := next(), lines(its)
-						put(t, dir, name+".part", text[:len(text)/2])
-						put(t, dir, "."+name, text[:len(text)/2])
-						return func() {
-							put(t, dir, name+".part", text)
-							if err := os.Rename(filepath.Join(dir, name+".part"), filepath.Join(dir, name)); err != nil {
-								t.Fatal(err)
-							}
-						}
+						return connectortest.BeginFile(t, dir, next(), connectortest.Lines(its))
 					},
 					Down: func(t *testing.T, down bool) {
 						from, to := dir, dir+".away"
@@ -121,7 +86,7 @@ func TestSourceKit(t *testing.T) {
 						}
 					},
 					Bad: func(t *testing.T, its []connector.Item) {
-						put(t, dir, next(), lines(its[:2])+"{\"name\":\"Canary\n"+lines(its[2:]))
+						connectortest.Put(t, dir, next(), connectortest.Lines(its[:2])+"{\"name\":\"Canary\n"+connectortest.Lines(its[2:]))
 					},
 				}
 			})
@@ -134,17 +99,9 @@ func TestSinkKit(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "deep", "out")
 		return connectortest.Setup{
 			Sink: sink(t, config(dir, format.Spec{}, files.Settings{})), Repeats: true,
-			Effects: func() (es []connectortest.Effect) {
-				for _, content := range content(t, dir) {
-					for line := range strings.Lines(content) {
-						var b struct{ ID string }
-						if err := json.Unmarshal([]byte(line), &b); err != nil {
-							t.Fatal(err)
-						}
-						es = append(es, connectortest.Effect{ID: b.ID, Body: strings.TrimSuffix(line, "\n")})
-					}
-				}
-				return es
+			Effects: func() []connectortest.Effect {
+				_, contents := connectortest.Files(t, dir)
+				return connectortest.EffectsOf(t, contents...)
 			},
 			Behave: func(m connectortest.Mode) bool {
 				switch m {
@@ -194,7 +151,7 @@ func TestCSV(t *testing.T) {
 	}
 	// A half-written file of a killed attempt is in nobody's way.
 	its[1].ID = "r1-10"
-	put(t, dir, "."+s.Name(its)+".part", "half")
+	connectortest.Put(t, dir, "."+s.Name(its)+".part", "half")
 	if rs := s.Send(t.Context(), its); rs[0].Outcome != connector.Delivered {
 		t.Errorf("%+v", rs[0])
 	}
@@ -276,7 +233,7 @@ func TestFullTmpfs(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	put(t, dir, "big", strings.Repeat("x", 60<<10))
+	connectortest.Put(t, dir, "big", strings.Repeat("x", 60<<10))
 	s, its := sink(t, config(dir, format.Spec{}, files.Settings{})), connectortest.Items(500)
 	rs := s.Send(t.Context(), its)
 	if rs[0].Outcome != connector.Later || !strings.Contains(rs[0].Message, "no space left") {
@@ -324,7 +281,7 @@ func TestCrashWhileWriting(t *testing.T) {
 				t.Error("it was not killed")
 			}()
 			for name, text := range content(t, dir) {
-				if text != lines(its) || at != "rename" {
+				if text != connectortest.Lines(its) || at != "rename" {
 					t.Errorf("after the crash there is %s with %q", name, text)
 				}
 			}
@@ -333,7 +290,7 @@ func TestCrashWhileWriting(t *testing.T) {
 				t.Errorf("%+v", rs[0])
 			}
 			left, _ := filepath.Glob(filepath.Join(dir, ".*"))
-			if got := content(t, dir); len(got) != 1 || got[s.Name(its)] != lines(its) || len(left) != 0 {
+			if got := content(t, dir); len(got) != 1 || got[s.Name(its)] != connectortest.Lines(its) || len(left) != 0 {
 				t.Errorf("in the end: %v and %v", got, left)
 			}
 		})
@@ -348,17 +305,17 @@ func TestHostileNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	its := connectortest.Items(2)
-	put(t, top, "secret.ndjson", `{"name":"secret"}`+"\n")
+	connectortest.Put(t, top, "secret.ndjson", `{"name":"secret"}`+"\n")
 	fine := []string{"a b.ndjson", "-rf.ndjson", "$(id).ndjson", "äöü ✓.ndjson", "..ndjson.ndjson"[2:], "%2e%2e%2fx.ndjson", strings.Repeat("n", 240) + ".ndjson"}
 	for _, name := range fine {
-		put(t, dir, name, lines(its[:1]))
+		connectortest.Put(t, dir, name, connectortest.Lines(its[:1]))
 	}
 	bad := []string{"line\nbreak.ndjson", "bell\a.ndjson", "back\\slash.ndjson", "not-utf8-\xff.ndjson", "right-to-left-\u202e.ndjson"}
 	for _, name := range bad {
-		put(t, dir, name, lines(its[1:]))
+		connectortest.Put(t, dir, name, connectortest.Lines(its[1:]))
 	}
 	for _, name := range []string{".hidden.ndjson", "x.ndjson.part", "x.PART", "x.ndjson.filepart", "~$book.ndjson", "x.ndjson~", "other.txt"} {
-		put(t, dir, name, `{"name":"unfinished"}`+"\n")
+		connectortest.Put(t, dir, name, `{"name":"unfinished"}`+"\n")
 	}
 	for name, to := range map[string]string{"out.ndjson": "../secret.ndjson", "abs.ndjson": filepath.Join(top, "secret.ndjson"), "in.ndjson": "a b.ndjson", "gone.ndjson": "nowhere"} {
 		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
@@ -403,8 +360,8 @@ func TestUnreadable(t *testing.T) {
 		t.Skip("nothing is forbidden to root")
 	}
 	dir, its := t.TempDir(), connectortest.Items(2)
-	put(t, dir, "a.ndjson", lines(its[:1]))
-	put(t, dir, "b.ndjson", lines(its[1:]))
+	connectortest.Put(t, dir, "a.ndjson", connectortest.Lines(its[:1]))
+	connectortest.Put(t, dir, "b.ndjson", connectortest.Lines(its[1:]))
 	if err := os.Chmod(filepath.Join(dir, "a.ndjson"), 0); err != nil {
 		t.Fatal(err)
 	}

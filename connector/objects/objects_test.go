@@ -3,10 +3,8 @@
 package objects
 
 import (
-	"bytes"
 	"crypto/md5"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -214,14 +212,6 @@ func config(s *store, settings files.Settings) connector.Config {
 		}}}
 }
 
-func lines(its []connector.Item) string {
-	var b bytes.Buffer
-	for _, it := range its {
-		b.Write(append(it.Body, '\n'))
-	}
-	return b.String()
-}
-
 func TestSourceKit(t *testing.T) {
 	for _, after := range []string{"keep", "move", "delete"} {
 		for _, plainOnly := range []bool{false, true} {
@@ -238,7 +228,7 @@ func TestSourceKit(t *testing.T) {
 							}
 							return src
 						},
-						Add:     func(t *testing.T, its []connector.Item) { s.put(next(), lines(its)) },
+						Add:     func(t *testing.T, its []connector.Item) { s.put(next(), connectortest.Lines(its)) },
 						Down:    func(_ *testing.T, down bool) { s.mu.Lock(); s.down = down; s.mu.Unlock() },
 						Cut:     func(*testing.T) { s.mu.Lock(); s.cut = true; s.mu.Unlock() },
 						Secrets: []string{"canary", "S3RVER"},
@@ -265,13 +255,7 @@ func TestSinkKit(t *testing.T) {
 						s.mu.Lock()
 						defer s.mu.Unlock()
 						for _, o := range s.objects {
-							for line := range strings.Lines(string(o.content)) {
-								var b struct{ ID string }
-								if err := json.Unmarshal([]byte(line), &b); err != nil {
-									t.Fatal(err)
-								}
-								es = append(es, connectortest.Effect{ID: b.ID, Body: strings.TrimSuffix(line, "\n")})
-							}
+							es = append(es, connectortest.EffectsOf(t, string(o.content))...)
 						}
 						return es
 					},

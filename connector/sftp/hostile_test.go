@@ -316,7 +316,7 @@ func TestEndless(t *testing.T) {
 
 // A server may give less than it is asked for; what is read is whole all the same.
 func TestShortReads(t *testing.T) {
-	content := lines(connectortest.Items(5000))
+	content := connectortest.Lines(connectortest.Items(5000))
 	s := (&odd{names: []string{"a.ndjson"}, size: func(string) int64 { return int64(len(content)) },
 		read: func(_ string, b []byte, off int64) (int, error) {
 			return strings.NewReader(content).ReadAt(b[:min(len(b), 1+len(b)/3)], off)
@@ -330,7 +330,7 @@ func TestShortReads(t *testing.T) {
 // What changes while it is read waits for another look.
 func TestChangesWhileRead(t *testing.T) {
 	var mu sync.Mutex
-	content, reads := lines(connectortest.Items(3)), 0
+	content, reads := connectortest.Lines(connectortest.Items(3)), 0
 	s := (&odd{names: []string{"a.ndjson"}}).start(t, nil)
 	s.date = func(string) time.Time {
 		mu.Lock()

@@ -3,7 +3,6 @@ package sftp
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -67,36 +66,6 @@ func sink(t *testing.T, c connector.Config) *files.Sink {
 	return s.(*files.Sink)
 }
 
-func put(t *testing.T, dir, name, content string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func lines(its []connector.Item) string {
-	var b bytes.Buffer
-	for _, it := range its {
-		b.Write(append(it.Body, '\n'))
-	}
-	return b.String()
-}
-
-// visible are the files of a folder that a receiver would look at.
-func visible(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	all, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range all {
-		if !e.IsDir() && e.Name()[0] != '.' {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
 func TestSourceKit(t *testing.T) {
 	server := sshd.Start(t)
 	for _, after := range []string{"keep", "move", "delete"} {
@@ -110,22 +79,16 @@ func TestSourceKit(t *testing.T) {
 					Open: func(t *testing.T) connector.Source {
 						return source(t, config(&s, proxy.Addr, files.Settings{After: after}))
 					},
-					Add: func(t *testing.T, its []connector.Item) { put(t, s.Dir, next(), lines(its)) },
+					Add: func(t *testing.T, its []connector.Item) {
+						connectortest.Put(t, s.Dir, next(), connectortest.Lines(its))
+					},
 					Begin: func(t *testing.T, its []connector.Item) func() {
-						name, text := next(), lines(its)
-						put(t, s.Dir, name+".part", text[:len(text)/2])
-						put(t, s.Dir, "."+name, text[:len(text)/2])
-						return func() {
-							put(t, s.Dir, name+".part", text)
-							if err := os.Rename(filepath.Join(s.Dir, name+".part"), filepath.Join(s.Dir, name)); err != nil {
-								t.Fatal(err)
-							}
-						}
+						return connectortest.BeginFile(t, s.Dir, next(), connectortest.Lines(its))
 					},
 					Down: func(_ *testing.T, down bool) { proxy.Down(down) },
 					Cut:  func(*testing.T) { proxy.CutAfter(4500) },
 					Bad: func(t *testing.T, its []connector.Item) {
-						put(t, s.Dir, next(), lines(its[:2])+"{\"name\":\"Canary\n"+lines(its[2:]))
+						connectortest.Put(t, s.Dir, next(), connectortest.Lines(its[:2])+"{\"name\":\"Canary\n"+connectortest.Lines(its[2:]))
 					},
 					Secrets: []string{strings.Split(s.Key, "\n")[3]},
 				}
@@ -142,24 +105,12 @@ func TestSinkKit(t *testing.T) {
 		proxy := connectortest.NewProxy(t, s.Addr)
 		c := config(&s, proxy.Addr, files.Settings{})
 		c.Timeout = 2 * time.Second
-		there := func() bool { return len(visible(t, s.Dir)) > 0 }
+		there := func() bool { names, _ := connectortest.Files(t, s.Dir); return len(names) > 0 }
 		return connectortest.Setup{
 			Sink: sink(t, c), Repeats: true,
-			Effects: func() (es []connectortest.Effect) {
-				for _, name := range visible(t, s.Dir) {
-					content, err := os.ReadFile(filepath.Join(s.Dir, name))
-					if err != nil {
-						t.Fatal(err)
-					}
-					for line := range strings.Lines(string(content)) {
-						var b struct{ ID string }
-						if err := json.Unmarshal([]byte(line), &b); err != nil {
-							t.Fatal(err)
-						}
-						es = append(es, connectortest.Effect{ID: b.ID, Body: strings.TrimSuffix(line, "\n")})
-					}
-				}
-				return es
+			Effects: func() []connectortest.Effect {
+				_, contents := connectortest.Files(t, s.Dir)
+				return connectortest.EffectsOf(t, contents...)
 			},
 			Behave: func(m connectortest.Mode) bool {
 				switch m {
@@ -171,7 +122,8 @@ func TestSinkKit(t *testing.T) {
 				case connectortest.DyingAfterTake:
 					proxy.CutWhen(there, false)
 				case connectortest.SilentAfterTake:
-					for _, name := range visible(t, s.Dir) { // of the mode before
+					names, _ := connectortest.Files(t, s.Dir)
+					for _, name := range names { // of the mode before
 						os.Remove(filepath.Join(s.Dir, name))
 					}
 					proxy.CutWhen(there, true)
@@ -196,8 +148,8 @@ func TestCutAnywhere(t *testing.T) {
 			s := *server
 			s.Dir = t.TempDir()
 			proxy := connectortest.NewProxy(t, s.Addr)
-			put(t, s.Dir, "a.ndjson", lines(its[:10])+big+"\n")
-			put(t, s.Dir, "b.ndjson", lines(its[10:]))
+			connectortest.Put(t, s.Dir, "a.ndjson", connectortest.Lines(its[:10])+big+"\n")
+			connectortest.Put(t, s.Dir, "b.ndjson", connectortest.Lines(its[10:]))
 			in := source(t, config(&s, proxy.Addr, files.Settings{After: []string{"keep", "move", "delete"}[i%3]}))
 			l := connectortest.NewLedger()
 			proxy.CutAfter(point)
@@ -220,9 +172,9 @@ func TestCutAnywhere(t *testing.T) {
 			proxy.CutAfter(point % 9000)
 			for range 4 {
 				rs := w.Send(t.Context(), its)
-				if names := visible(t, out.Dir); len(names) > 0 {
-					if b, err := os.ReadFile(filepath.Join(out.Dir, names[0])); err != nil || string(b) != lines(its) || len(names) > 1 {
-						t.Errorf("%v: files %v with %d bytes", err, names, len(b))
+				if names, contents := connectortest.Files(t, out.Dir); len(names) > 0 {
+					if len(names) > 1 || contents[0] != connectortest.Lines(its) {
+						t.Errorf("files %v with %d bytes", names, len(contents[0]))
 					}
 				} else if rs[0].Outcome == connector.Delivered {
 					t.Error("delivered, and nothing is there")
@@ -240,7 +192,7 @@ func TestCutAnywhere(t *testing.T) {
 func TestSilence(t *testing.T) {
 	s := sshd.Start(t)
 	proxy := connectortest.NewProxy(t, s.Addr)
-	put(t, s.Dir, "a.ndjson", lines(connectortest.Items(9000)))
+	connectortest.Put(t, s.Dir, "a.ndjson", connectortest.Lines(connectortest.Items(9000)))
 	c := config(s, proxy.Addr, files.Settings{})
 	c.Timeout = time.Second
 	in := source(t, c)
@@ -273,7 +225,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	s := sshd.Start(t, "unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=128k none '%DIR' && exec \"$@\"", "sh")
 	inside := filepath.Join("/proc", fmt.Sprint(s.Pid), "root", s.Dir) // the disk as the server sees it
-	put(t, inside, "big", strings.Repeat("x", 100<<10))
+	connectortest.Put(t, inside, "big", strings.Repeat("x", 100<<10))
 	w, its := sink(t, config(s, s.Addr, files.Settings{})), connectortest.Items(2000)
 	rs := w.Send(t.Context(), its)
 	if rs[0].Outcome != connector.Later || !strings.Contains(rs[0].Message, "no room") {
@@ -289,7 +241,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("with room again: %+v", rs[0])
 	}
 	// Moving needs a name only, and a full disk may not have even that.
-	put(t, inside, "big", strings.Repeat("x", 128<<10-len(lines(its))&^4095-8192))
+	connectortest.Put(t, inside, "big", strings.Repeat("x", 128<<10-len(connectortest.Lines(its))&^4095-8192))
 	l := connectortest.NewLedger()
 	if err := l.Read(t.Context(), t, source(t, config(s, s.Addr, files.Settings{Pattern: "flow*", After: "move"}))); err != nil || len(l.Bodies) != 2000 {
 		t.Errorf("%v, %d records", err, len(l.Bodies))
