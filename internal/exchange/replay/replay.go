@@ -131,15 +131,12 @@ func (d *Desk) understand(s Selection) (*choice, error) {
 			return nil, reeve.E(reeve.Invalid, op, "the flow %s carries %s, not %s", c.f.ID, c.f.Type.ID, s.Type)
 		}
 	}
-	for id, n := range map[reeve.RecordID]*int64{s.From: &c.from, s.To: &c.to} {
-		if id == "" {
-			continue
-		}
-		_, at, err := id.Parse()
-		if err != nil {
-			return nil, reeve.E(reeve.Invalid, op, "%q is not the id of a record: they look like r1-42", id)
-		}
-		*n = at
+	var err error
+	if c.from, err = numberOf(s.From); err != nil {
+		return nil, err
+	}
+	if c.to, err = numberOf(s.To); err != nil {
+		return nil, err
 	}
 	if s.Where != "" {
 		env, err := rules.NewEnv(rules.Var{Name: "record", Type: rules.Object})
@@ -151,6 +148,18 @@ func (d *Desk) understand(s Selection) (*choice, error) {
 		}
 	}
 	return c, nil
+}
+
+// numberOf is the number of a record, 0 for none.
+func numberOf(id reeve.RecordID) (int64, error) {
+	if id == "" {
+		return 0, nil
+	}
+	_, n, err := id.Parse()
+	if err != nil {
+		return 0, reeve.E(reeve.Invalid, "replay", "%q is not the id of a record: they look like r1-42", id)
+	}
+	return n, nil
 }
 
 // wants reports whether a record is chosen.
