@@ -31,6 +31,7 @@ func Partners() []Partner {
 type File struct {
 	BaseURL     string                `json:"base_url"`
 	StaffSignIn string                `json:"staff_signin"`
+	Second      string                `json:"second_signin"` // of a colleague, who approves what the first corrected
 	Partners    map[string]FileParty  `json:"partners"` // by id of the Organisation
 	Systems     map[string]FileSystem `json:"systems"`  // by id of the System
 }
@@ -46,9 +47,10 @@ type FileSystem struct {
 	ReceivedURL string `json:"received_url"`
 }
 
-// NewFile puts a file together from the tokens, by id of the Organisation.
-func NewFile(baseURL, staffSignIn string, tokens map[string]string, systems []sim.System) File {
-	f := File{BaseURL: baseURL, StaffSignIn: staffSignIn, Partners: map[string]FileParty{}, Systems: map[string]FileSystem{}}
+// NewFile puts a file together from the links for two members of staff, and the
+// tokens, by id of the Organisation.
+func NewFile(baseURL, staffSignIn, second string, tokens map[string]string, systems []sim.System) File {
+	f := File{BaseURL: baseURL, StaffSignIn: staffSignIn, Second: second, Partners: map[string]FileParty{}, Systems: map[string]FileSystem{}}
 	for _, p := range Partners() {
 		f.Partners[p.ID] = FileParty{Token: tokens[p.ID], RecordTypes: p.RecordTypes}
 	}

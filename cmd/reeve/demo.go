@@ -90,6 +90,7 @@ func (d demoCmd) Run(ctx context.Context) error {
 	go func() { done <- run(ctx, a, ln) }()
 	fmt.Printf("ready %s\n", base)
 	fmt.Printf("sign in as staff (works once): %s\n", file.StaffSignIn)
+	fmt.Printf("as a colleague, who approves corrections: %s\n", file.Second)
 	feed := demo.Feed{Dir: d.Data, Now: time.Now, Every: d.Every, Log: log, Send: senders(base, file)}
 	feedErr := feed.Run(ctx)
 	if feedErr != nil {
@@ -132,7 +133,11 @@ func (d demoCmd) introduce(ctx context.Context, a *app.App, base string, systems
 	if err := op.Call(ctx, "staff/invite", app.InviteStaff{Email: "alex@ashcombe.example", Roles: []string{"caseworker", "architect", "integration", "governance", "admin"}}, &in); err != nil {
 		return old, err
 	}
-	file := demo.NewFile(base, in.Link, tokens, systems)
+	var second app.Invitation
+	if err := op.Call(ctx, "staff/invite", app.InviteStaff{Email: "sam@ashcombe.example", Roles: []string{"caseworker", "integration"}}, &second); err != nil {
+		return old, err
+	}
+	file := demo.NewFile(base, in.Link, second.Link, tokens, systems)
 	return file, file.Write(d.Data)
 }
 

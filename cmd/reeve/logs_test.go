@@ -23,6 +23,7 @@ func TestLogsHoldNobody(t *testing.T) {
 	defer r.Stop()
 	var file struct {
 		StaffSignIn string `json:"staff_signin"`
+		Second      string `json:"second_signin"`
 		Partners    map[string]struct{ Token string }
 		Systems     map[string]struct {
 			ReceivedURL string `json:"received_url"`
@@ -50,6 +51,7 @@ func TestLogsHoldNobody(t *testing.T) {
 	for _, p := range file.Partners {
 		secrets[p.Token] = true
 	}
+	secrets[file.Second[strings.LastIndex(file.Second, "/")+1:]] = true
 	secrets[file.StaffSignIn[strings.LastIndex(file.StaffSignIn, "/")+1:]] = true
 	for w := range personalWords(t) {
 		secrets[w] = true
