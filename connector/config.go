@@ -3,7 +3,6 @@ package connector
 import (
 	"fmt"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/reeve-civic/reeve/connector/format"
@@ -68,9 +67,6 @@ type Host struct {
 	Address func(network, address string) error
 	Now     func() time.Time
 	Scratch string // a folder for files of a moment; "" for the system's own
-	// Memory outlives a source: what it puts there saves work the next time, and may be
-	// lost. nil: there is none.
-	Memory *sync.Map
 }
 
 // Ref names a secret that stands elsewhere: env:NAME or file:/path.

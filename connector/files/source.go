@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -15,7 +14,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/reeve-civic/reeve/connector"
@@ -33,9 +31,7 @@ type Source struct {
 	wait  func(ctx context.Context, d time.Duration) error
 	// seen is what the last look found, by name. It saves reading what was read, and
 	// nothing is lost without it.
-	seen   map[string]*file
-	memory *sync.Map
-	key    string // of seen in memory
+	seen map[string]*file
 }
 
 type file struct {
@@ -50,17 +46,7 @@ func NewSource(in Inbox, c connector.Config, s Settings, after func() error) *So
 	s.Settle = cmp.Or(s.Settle, connector.Duration(5*time.Second))
 	s.After, s.Done = cmp.Or(s.After, "keep"), cmp.Or(s.Done, "done")
 	s.Largest = cmp.Or(s.Largest, 10<<10)
-	src := &Source{in: in, settings: s, format: c.Format, scratch: c.Host.Scratch, after: after, wait: pause, memory: c.Host.Memory}
-	if src.memory != nil { // of these very settings: with others the same file may be another matter
-		spec := c.Format
-		spec.Types = nil
-		said, _ := json.Marshal([]any{c.Address, s, spec})
-		src.key = string(said)
-		if seen, ok := src.memory.Load(src.key); ok {
-			src.seen = seen.(map[string]*file)
-		}
-	}
-	return src
+	return &Source{in: in, settings: s, format: c.Format, scratch: c.Host.Scratch, after: after, wait: pause}
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -182,10 +168,7 @@ func (s *Source) look(ctx context.Context, waited bool) (faults []*Fault, err er
 		}
 		now[e.Name] = f
 	}
-	if s.seen = now; s.memory != nil {
-		s.memory.Clear()
-		s.memory.Store(s.key, now)
-	}
+	s.seen = now
 	return faults, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -189,29 +188,6 @@ func TestNoNeedlessWait(t *testing.T) {
 	}
 	if err := b.read(t, src); err != nil || waits != 1 || fetches != 0 {
 		t.Errorf("%v, %d waits, %d fetches", err, waits, fetches)
-	}
-}
-
-// What a source saw is not read again by the next one, as long as it is told the same.
-func TestMemory(t *testing.T) {
-	sh, b, memory := newShelf(), &book{}, new(sync.Map)
-	sh.put("a", "{}\n")
-	fetches, waits := 0, 0
-	sh.before = func(step string) error {
-		if step == "fetch" {
-			fetches++
-		}
-		return nil
-	}
-	for i, delimiter := range []string{"", "", "", ";"} {
-		src := NewSource(sh, connector.Config{Format: format.Spec{Delimiter: delimiter}, Host: connector.Host{Memory: memory}}, Settings{}, nil)
-		src.wait = func(context.Context, time.Duration) error { waits++; return nil }
-		if err := b.read(t, src); err != nil {
-			t.Fatal(err)
-		}
-		if want := 1 + i/3; fetches != want || waits != want {
-			t.Errorf("source %d: %d fetches and %d waits, want %d", i+1, fetches, waits, want)
-		}
 	}
 }
 

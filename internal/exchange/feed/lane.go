@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -117,7 +116,6 @@ type lane struct {
 	did     int64
 	file    string // that is being read
 	gone    bool   // the feed was removed
-	memory  sync.Map
 
 	source connector.Source // kept from look to look: it may remember when to leave a system alone
 	of     *Feed            // what it was made for
@@ -405,7 +403,7 @@ func (d *Desk) source(ln *lane, f *Feed, target iface.Target, t *contract.Type) 
 	if err := ln.shut(); err != nil {
 		d.o.Slog.Warn("a connection could not be closed", "interface", f.ID, "error", err)
 	}
-	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch, Memory: &ln.memory})
+	config := f.Spec.Config(f.ID, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now, Scratch: d.o.Scratch})
 	config.Format.Types = typesOf(t)
 	src, err := target.Connector.Source(config)
 	if err != nil {
