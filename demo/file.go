@@ -32,8 +32,8 @@ type File struct {
 	BaseURL     string                `json:"base_url"`
 	StaffSignIn string                `json:"staff_signin"`
 	Second      string                `json:"second_signin"` // of a colleague, who approves what the first corrected
-	Partners    map[string]FileParty  `json:"partners"` // by id of the Organisation
-	Systems     map[string]FileSystem `json:"systems"`  // by id of the System
+	Partners    map[string]FileParty  `json:"partners"`      // by id of the Organisation
+	Systems     map[string]FileSystem `json:"systems"`       // by id of the System
 }
 
 // FileParty is a partner in demo.json. Its token is a secret of the demo only.

@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -67,6 +68,8 @@ func TestDemoOnPostgres(t *testing.T) {
 	t.Run("reversal", d.reversal)
 	t.Run("hospital", d.hospital)
 	t.Run("planning", d.planning)
+	t.Run("house moves", d.moves)
+	t.Run("payments", d.payments)
 	t.Run("again", d.again)
 }
 
@@ -662,6 +665,50 @@ func (d *whole) again(t *testing.T) {
 		if times != 1 {
 			t.Errorf("%s was written to %d times", address, times)
 		}
+	}
+}
+
+// moves are read from housing's database, and told to four systems or to none.
+func (d *whole) moves(t *testing.T) {
+	d.until(t, "a move taken back", func() bool {
+		n := 0
+		for _, m := range d.received(t, "sys-council-tax") {
+			if m["what"] == "withdrawn" {
+				n++
+			}
+		}
+		return n == 1 && len(d.received(t, "sys-parking")) == 6
+	})
+	for system, undone := range map[string]int{"sys-council-tax": 1, "sys-waste": 1, "sys-repairs": 1, "sys-parking": 0} {
+		got := map[string]int{}
+		for _, m := range d.received(t, system) {
+			if what, ok := m["what"].(string); ok {
+				got[what]++
+				if m["move"] == "HM-0008" {
+					t.Errorf("%s was told of a move to an address that does not exist", system)
+				}
+			}
+		}
+		if got["move"]-got["withdrawn"] != 6 || got["withdrawn"] != undone {
+			t.Errorf("%s: %v, want 6 moves in force, %d taken back", system, got, undone)
+		}
+	}
+}
+
+// payments come in files over SFTP and end in a table: all but the ragged row, which is
+// refused, and the one without a machine, which is held.
+func (d *whole) payments(t *testing.T) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(d.r.Data, "systems", "reports.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	n, pence := 0, 0
+	d.until(t, "118 payments in the reports", func() bool {
+		return db.QueryRow(`select count(*), coalesce(sum(pence), 0) from parking_payments`).Scan(&n, &pence) == nil && n >= 118
+	})
+	if n != 118 || pence != 33950 {
+		t.Errorf("%d payments of %d pence", n, pence)
 	}
 }
 
