@@ -85,12 +85,28 @@ type Options struct {
 	// Settled is told how long a record was held that goes on now, for metrics.
 	Settled func(t reeve.RecordType, held time.Duration)
 	Zone    *time.Location // of times on pages; nil for UTC
+	// Previews tells what flows would make of a record as it stands; nil: there are none.
+	Previews func(ctx context.Context, h Held) []Preview
 	// Name is what pages call a definition, by kind and id; nil: its id.
 	Name func(kind, id string) string
 	// Lineage is every id that a definition has or had, by kind and one of them, the
 	// present one first; nil: none ever changed.
 	Lineage func(kind, id string) []string
 }
+
+// Preview is what one flow would make of a held record.
+type Preview struct {
+	Flow, Name, Receiver string
+	Decision             string // "sent", "filtered", ...
+	Before               []byte // what the agreement leaves of it; nil for nothing
+	After                []byte // what the receiver would get, nil for nothing
+	Fields               []string
+	Problems             []reeve.Problem
+}
+
+// SetPreviews names who knows what flows would make of a record. Call it before
+// serving.
+func (w *Ward) SetPreviews(fn func(ctx context.Context, h Held) []Preview) { w.o.Previews = fn }
 
 // Parking is told what a person decided about a parked record.
 type Parking interface {

@@ -1,6 +1,8 @@
 package quarantine
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -205,4 +207,29 @@ func (f form) alikeText() string {
 		return "Put the same into the other record with exactly this problem"
 	}
 	return fmt.Sprintf("Put the same into the %d other records with exactly this problem", f.Alike)
+}
+
+// previewRow is a preview as somebody may see it.
+type previewRow struct {
+	Preview
+	Masked bool
+}
+
+// title is what would become of the record in a flow.
+func (p previewRow) title() string {
+	switch p.Decision {
+	case "sent":
+		return p.Receiver + " would get it"
+	case "parked":
+		return p.Receiver + " would not get it: the flow could not prepare it"
+	}
+	return p.Receiver + " would not get it: it is not for them"
+}
+
+func indented(b []byte) string {
+	var buf bytes.Buffer
+	if json.Indent(&buf, b, "", "  ") != nil {
+		return ""
+	}
+	return buf.String()
 }

@@ -161,7 +161,21 @@ func (p pages) render(w http.ResponseWriter, r *http.Request, h Held, t *contrac
 		}
 	}
 	failed := len(f.Wrong)+len(f.Others) > 0
-	return p.m.Render(w, r, p.page("Held record "+string(h.ID), failed), heldPage(h, f, p.w.o.DB.Now(), t.Name, p.w.name("Organisation", h.Sender), p.w.zone()))
+	return p.m.Render(w, r, p.page("Held record "+string(h.ID), failed), heldPage(h, f, p.previews(r.Context(), h, t), p.w.o.DB.Now(), t.Name, p.w.name("Organisation", h.Sender), p.w.zone()))
+}
+
+// previews are what receivers would get of an open record, without values that the
+// actor may not see: a map could put them into any field, so that who may not see all
+// that the receiver sees is shown no result.
+func (p pages) previews(ctx context.Context, h Held, t *contract.Type) (out []previewRow) {
+	if p.w.o.Previews == nil || h.State != Open {
+		return nil
+	}
+	for _, v := range p.w.o.Previews(ctx, h) {
+		row := previewRow{Preview: v, Masked: p.m.Decide(ctx, policy.Request{Action: ActionRead, Party: h.Sender, Type: t.ID, Classes: t.Classes(v.Fields...)}) != nil}
+		out = append(out, row)
+	}
+	return out
 }
 
 func (p pages) correct(w http.ResponseWriter, r *http.Request) error {
