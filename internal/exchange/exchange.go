@@ -172,6 +172,7 @@ func (x *Exchange) openFlows(ctx context.Context, k *kernel.Kernel, asks Asks) (
 		return err
 	}
 	x.Quarantine.SetParking(carriers{x})
+	x.Quarantine.SetPreviews(x.previews(k))
 	x.Replays, err = replay.New(ctx, replay.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Once: x.Once, Flows: x.Flows, Slog: k.Slog,
 		Now: k.Defs.Set, Earlier: func(ctx context.Context, hash string) (*flow.Set, *def.Set, error) { return earlier(ctx, k, hash) }})
 	if err != nil {
