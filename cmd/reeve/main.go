@@ -22,22 +22,24 @@ import (
 // cli is every command. Each ends with 0 when all went well, with 1 when something
 // did not, and with 2 when it was called in a way that it does not understand.
 type cli struct {
-	Demo    demoCmd    `cmd:"" help:"Run Ashcombe Borough Council: a whole body with simulated systems and real input."`
-	Serve   serveCmd   `cmd:"" help:"Run Reeve on your own definitions."`
-	Check   checkCmd   `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
-	Plan    planCmd    `cmd:"" help:"Say what a change of definitions would change: standards, cost, carbon, what would stop, who would newly see what."`
-	Test    testCmd    `cmd:"" help:"Run the examples of flows; or rehearse a changed flow over what really came."`
-	Fmt     fmtCmd     `cmd:"" help:"Write definitions in one form: order of fields, indentation, quotes. Comments stay."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
-	Send    sendCmd    `cmd:"" help:"Send records from a file and print the receipts; ends with 1 if any was held or refused."`
-	Import  importCmd  `cmd:"" help:"Take in a list, a model or a folder of documents."`
-	Export  exportCmd  `cmd:"" help:"Write the estate of a folder of definitions as CSV, XLSX, ArchiMate, JSON, web pages or SB 272's catalogue."`
-	Journal journalCmd `cmd:"" help:"Verify the journal."`
-	Token   tokenCmd   `cmd:"" help:"Create, list and revoke the bearer tokens of partners."`
-	Staff   staffCmd   `cmd:"" help:"Invite members of staff."`
-	Backup  backupCmd  `cmd:"" help:"Write a backup while the program runs."`
-	Restore restoreCmd `cmd:"" help:"Restore a backup into an empty data folder or database."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Demo           demoCmd       `cmd:"" help:"Run Ashcombe Borough Council: a whole body with simulated systems and real input."`
+	Serve          serveCmd      `cmd:"" help:"Run Reeve on your own definitions."`
+	Check          checkCmd      `cmd:"" help:"Check a folder of definitions; show every mistake with file, line and column."`
+	Plan           planCmd       `cmd:"" help:"Say what a change of definitions would change: standards, cost, carbon, what would stop, who would newly see what."`
+	Test           testCmd       `cmd:"" help:"Run the examples of flows; or rehearse a changed flow over what really came."`
+	Fmt            fmtCmd        `cmd:"" help:"Write definitions in one form: order of fields, indentation, quotes. Comments stay."`
+	Schema         schemaCmd     `cmd:"" help:"Print the JSON Schema of a kind, for editors, or the reference of all kinds."`
+	Connectors     connectorsCmd `cmd:"" help:"List the ways to reach systems, and what an Interface says to each."`
+	Send           sendCmd       `cmd:"" help:"Send a file of records and say what became of its rows; ends with 1 if any was held or refused."`
+	SuggestMapping suggestCmd    `cmd:"" help:"Propose how the rows of a file become records of a type, and show what they become."`
+	Import         importCmd     `cmd:"" help:"Take in a list, a model or a folder of documents."`
+	Export         exportCmd     `cmd:"" help:"Write the estate of a folder of definitions as CSV, XLSX, ArchiMate, JSON, web pages or SB 272's catalogue."`
+	Journal        journalCmd    `cmd:"" help:"Verify the journal."`
+	Token          tokenCmd      `cmd:"" help:"Create, list and revoke the bearer tokens of partners."`
+	Staff          staffCmd      `cmd:"" help:"Invite members of staff."`
+	Backup         backupCmd     `cmd:"" help:"Write a backup while the program runs."`
+	Restore        restoreCmd    `cmd:"" help:"Restore a backup into an empty data folder or database."`
+	Version        versionCmd    `cmd:"" help:"Print the version."`
 
 	Replay    replayCmd    `cmd:"" help:"Send records again to one flow, or say what that would change."`
 	MapWorker mapWorkerCmd `cmd:"" hidden:"" help:"Run maps for another process of this program."`

@@ -101,7 +101,7 @@ func (d *Desk) view() (rows []row) {
 // when is how often a feed is looked at, in words.
 func when(f *Feed) string {
 	if f.schedule != nil {
-		return "at " + f.Spec.Read.Schedule
+		return "at set times (" + f.Spec.Read.Schedule + ")"
 	}
 	switch e := f.every; {
 	case e%time.Hour == 0:
@@ -206,12 +206,21 @@ func (p pages) run(w http.ResponseWriter, r *http.Request) error {
 type fileRow struct {
 	File
 	Title, TypeName, From string
+	Busy                  bool // its rows are being taken at this moment
+}
+
+// status is how it stands as a coloured word.
+func (f *fileRow) status() (text string, tone ui.Tone) {
+	if f.State == Receiving && !f.Busy {
+		return "Waiting for the rest", ui.Waiting
+	}
+	return f.File.status()
 }
 
 func (p pages) rows(files []File) (rows []fileRow) {
 	for i := range files {
 		f := files[i]
-		r := fileRow{File: f, Title: f.title(p.d.o.Zone), TypeName: p.d.o.Name("RecordType", string(f.Type)), From: p.d.o.Name("Organisation", f.Sender)}
+		r := fileRow{File: f, Title: f.title(p.d.o.Zone), TypeName: p.d.o.Name("RecordType", string(f.Type)), From: p.d.o.Name("Organisation", f.Sender), Busy: p.d.sent(f.ID) >= 0}
 		if f.Origin != "" {
 			r.From = p.d.o.Name("Interface", f.Origin)
 		}
