@@ -155,7 +155,7 @@ var mariaRefusals = map[uint16]string{
 
 var mariaLater = map[uint16]string{
 	1044: badLogin, 1045: badLogin, 1698: badLogin, 1130: "the server does not take connections from this machine", 1049: "there is no database of this name", 1205: locked, 1213: deadlock, 3024: slow, 1969: slow, 1317: slow,
-	1290: readOnly, 1792: readOnly, 1836: readOnly, 1114: readOnly, 1021: readOnly, 1040: busy, 1203: busy, 1226: busy, 1053: "the database is being stopped", 3159: "the server wants an encrypted connection: tls: verify",
+	1290: readOnly, 1792: readOnly, 1836: readOnly, 1114: readOnly, 1021: readOnly, 1040: busy, 1203: busy, 1226: busy, 1053: "the database is being stopped", 1060: "the query has two columns of one name: give each one of its own", 3159: "the server wants an encrypted connection: tls: verify",
 }
 
 func (d *database) ofMariaDB(e *mysql.MySQLError) fault {

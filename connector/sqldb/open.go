@@ -270,12 +270,18 @@ type statement struct {
 	args []any
 }
 
-// param adds a parameter and returns what stands for it.
-func (s *statement) param(c column, v any) string {
+// plain adds a parameter and returns what stands for it.
+func (s *statement) plain(v any) string {
 	s.args = append(s.args, v)
 	if s.engine == postgres {
 		return fmt.Sprintf("$%d", len(s.args))
 	}
+	return "?"
+}
+
+// param adds a parameter that a column is compared with.
+func (s *statement) param(c column, v any) string {
+	mark := s.plain(v)
 	if s.engine == mariadb { // it compares text with a number or a time inexactly
 		switch c.kind {
 		case decimal:
@@ -286,5 +292,5 @@ func (s *statement) param(c column, v any) string {
 			return "cast(? as date)"
 		}
 	}
-	return "?"
+	return mark
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/connector/internal/plain"
 )
@@ -69,7 +67,7 @@ func (s *Sink) Send(ctx context.Context, items []connector.Item) []connector.Res
 			rs[ln.item] = f.result(items[ln.item])
 		}
 	} else {
-		s.apart(ctx, lines, items, rs)
+		s.separately(ctx, lines, items, rs)
 	}
 	if slices.ContainsFunc(rs, func(r connector.Result) bool { return r.Outcome != connector.Delivered }) {
 		s.plan = nil // the table may have changed
@@ -96,9 +94,9 @@ func (s *Sink) lines(items []connector.Item, rs []connector.Result) (lines []lin
 	return lines
 }
 
-// apart writes each row in a transaction of its own, until something else than a row is
+// separately writes each row in a transaction of its own, until something else than a row is
 // the matter.
-func (s *Sink) apart(ctx context.Context, lines []line, items []connector.Item, rs []connector.Result) {
+func (s *Sink) separately(ctx context.Context, lines []line, items []connector.Item, rs []connector.Result) {
 	stuck := map[string]bool{}
 	for _, ln := range lines {
 		it := items[ln.item]
@@ -188,20 +186,16 @@ func (s *Sink) attempt(ctx context.Context, lines []line) fault {
 const maxParams = 30000
 
 func (s *Sink) write(g *guard, tx *sql.Tx, lines []line) error {
-	if s.engine == mariadb {
-		for _, ln := range lines {
-			g.start()
-			if err := s.writeMariaDB(g, tx, ln); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+	maria := &apart{s: s, tx: tx, prepared: map[string]*sql.Stmt{}}
 	for len(lines) > 0 {
 		n := s.together(lines)
 		g.start()
 		q := s.insert(lines[:n])
-		if _, err := tx.ExecContext(g, q.String(), q.args...); err != nil {
+		_, err := tx.ExecContext(g, q.String(), q.args...)
+		if s.engine == mariadb && isDuplicate(err) { // nothing of the statement was done
+			err = maria.write(g, lines[:n])
+		}
+		if err != nil {
 			return err
 		}
 		lines = lines[n:]
@@ -235,7 +229,8 @@ func (s *Sink) together(lines []line) int {
 	return len(lines)
 }
 
-// insert writes rows in the way that PostgreSQL and SQLite share.
+// insert writes rows. PostgreSQL and SQLite say in the same words what to do with those
+// that are there; for MariaDB see apart.
 func (s *Sink) insert(lines []line) *statement {
 	q := &statement{engine: s.engine}
 	cols := lines[0].cols
@@ -253,13 +248,16 @@ func (s *Sink) insert(lines []line) *statement {
 			if i > 0 {
 				q.WriteString(", ")
 			}
-			p := q.param(c, ln.args[i])
+			p := q.plain(ln.args[i])
 			if s.engine == postgres && c.kind == nested { // JSON as the array or row that the column is
 				p = "(jsonb_populate_record(null::" + s.table() + ", jsonb_build_object(" + literal(c.name) + ", " + p + "::jsonb)))." + s.quote(c.name)
 			}
 			q.WriteString(p)
 		}
 		q.WriteByte(')')
+	}
+	if s.engine == mariadb {
+		return q
 	}
 	q.WriteString(" on conflict (" + s.quoteAll(s.identity()) + ") do ")
 	var sets []string
@@ -278,76 +276,3 @@ func (s *Sink) insert(lines []line) *statement {
 
 // literal is a name of a column, out of the catalogue, as a text of PostgreSQL.
 func literal(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }
-
-// writeMariaDB changes the row, or makes it. ON DUPLICATE KEY UPDATE would change the row
-// of any unique index that the record happens to meet, not only of the key.
-func (s *Sink) writeMariaDB(ctx context.Context, tx *sql.Tx, ln line) error {
-	if s.set.Delivery == "" {
-		if n, err := s.update(ctx, tx, ln); err != nil || n > 0 {
-			return err
-		}
-	}
-	q := &statement{engine: s.engine}
-	names := make([]string, len(ln.cols))
-	marks := make([]string, len(ln.cols))
-	for i, c := range ln.cols {
-		names[i], marks[i] = c.name, "?"
-	}
-	q.WriteString("insert into " + s.table() + " (" + s.quoteAll(names) + ") values (" + strings.Join(marks, ", ") + ")")
-	_, err := tx.ExecContext(ctx, q.String(), ln.args...)
-	var my *mysql.MySQLError
-	if !errors.As(err, &my) || my.Number != 1062 {
-		return err
-	}
-	if s.set.Delivery != "" {
-		return s.there(ctx, tx, ln, err)
-	}
-	if n, uerr := s.update(ctx, tx, ln); uerr != nil || n > 0 { // somebody was faster
-		return uerr
-	}
-	return err // of another unique index
-}
-
-// update changes the row of a record and returns how many rows there were.
-func (s *Sink) update(ctx context.Context, tx *sql.Tx, ln line) (int64, error) {
-	q := &statement{engine: s.engine}
-	q.WriteString("update " + s.table() + " set ")
-	for _, key := range []bool{false, true} {
-		first := true
-		for i, c := range ln.cols {
-			isKey := slices.Contains(s.set.Key, c.name)
-			if key && !isKey || !key && isKey && len(ln.cols) > len(s.set.Key) {
-				continue
-			}
-			if !first {
-				q.WriteString(map[bool]string{true: " and ", false: ", "}[key])
-			}
-			first = false
-			if key {
-				q.WriteString(s.quote(c.name) + " = " + q.param(c, ln.args[i]))
-			} else {
-				q.args = append(q.args, ln.args[i])
-				q.WriteString(s.quote(c.name) + " = ?")
-			}
-		}
-		if !key {
-			q.WriteString(" where ")
-		}
-	}
-	res, err := tx.ExecContext(ctx, q.String(), q.args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-// there finds out whether a row that could not be made is the repeat of one that is.
-func (s *Sink) there(ctx context.Context, tx *sql.Tx, ln line, otherwise error) error {
-	i := slices.IndexFunc(ln.cols, func(c column) bool { return c.name == s.set.Delivery })
-	n := 0
-	err := tx.QueryRowContext(ctx, "select count(*) from "+s.table()+" where "+s.quote(s.set.Delivery)+" = ?", ln.args[i]).Scan(&n)
-	if err == nil && n == 0 {
-		err = otherwise
-	}
-	return err
-}
