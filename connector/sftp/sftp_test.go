@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -245,6 +246,37 @@ func TestFullDisk(t *testing.T) {
 	l := connectortest.NewLedger()
 	if err := l.Read(t.Context(), t, source(t, config(s, s.Addr, files.Settings{Pattern: "flow*", After: "move"}))); err != nil || len(l.Bodies) != 2000 {
 		t.Errorf("%v, %d records", err, len(l.Bodies))
+	}
+}
+
+// No room here for the copy of a file: it is told, the file stays, and is read when there is.
+func TestNoRoomHere(t *testing.T) {
+	scratch := t.TempDir()
+	if err := syscall.Mount("none", scratch, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skip("a small disk cannot be mounted here:", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(scratch, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	s, its := sshd.Start(t), connectortest.Items(3000)
+	connectortest.Put(t, s.Dir, "a.ndjson", connectortest.Lines(its))
+	connectortest.Put(t, scratch, "big", strings.Repeat("x", 200<<10))
+	c := config(s, s.Addr, files.Settings{After: "delete"})
+	c.Host.Scratch = scratch
+	in, l := source(t, c), connectortest.NewLedger()
+	if err := l.Read(t.Context(), t, in); err == nil || !strings.Contains(err.Error(), "no place here") || strings.Contains(err.Error(), scratch) || len(l.Bodies) > 0 {
+		t.Errorf("%v, %d records", err, len(l.Bodies))
+	}
+	if err := os.Remove(filepath.Join(scratch, "big")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Read(t.Context(), t, in); err != nil || len(l.Bodies) != 3000 {
+		t.Errorf("with room again: %v, %d records", err, len(l.Bodies))
+	}
+	if left, _ := os.ReadDir(scratch); len(left) != 0 {
+		t.Errorf("copies that stay: %v", left)
 	}
 }
 
