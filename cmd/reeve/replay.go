@@ -17,6 +17,11 @@ type replayCmd struct {
 	Stop replayStopCmd `cmd:"" help:"Stop a replay."`
 }
 
+// Help says what can be left out.
+func (replayCmd) Help() string {
+	return "`reeve replay FLOW` is `reeve replay send FLOW`; with --dry-run it says what would differ, and sends nothing."
+}
+
 type replaySendCmd struct {
 	where
 	Flow   string `arg:"" help:"Id of the flow."`

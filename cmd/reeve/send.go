@@ -23,7 +23,7 @@ type sendCmd struct {
 	Key      string   `help:"Makes the same file another one, to be taken again: a date, say. With --receipts, the Idempotency-Key." placeholder:"KEY"`
 	JSON     bool     `help:"Print the reconciliation as JSON."`
 	Receipts bool     `help:"Send JSON or NDJSON in one request and print each record's receipt as a line of JSON."`
-	Format   string   `help:"How the file is written: json, ndjson, csv, xml, xlsx, fhir. Default: found out." enum:",json,ndjson,csv,xml,xlsx,fhir" default:""`
+	Format   string   `help:"How the file is written: json, ndjson, csv, xml, xlsx, fhir. Default: found out." enum:",json,ndjson,csv,xml,xlsx,fhir" default:"" placeholder:"FORMAT"`
 	Columns  []string `help:"Fields of the columns of a CSV or XLSX file, in place of its headings." placeholder:"FIELD"`
 	Bare     bool     `help:"The file has no row of headings."`
 	Delimit  string   `name:"delimiter" help:"What stands between the columns of a CSV file: a character, or tab." placeholder:"CHAR"`

@@ -367,8 +367,11 @@ func repeat(f *Flow) string {
 	case "lookup":
 		return "The receiver is asked whether it has it, before it is sent again."
 	}
-	if f.iface.Style == "file" || f.iface.Style == "internal" {
+	switch f.iface.Style {
+	case "file", "internal":
 		return "Nothing can be lost: it is there once or not at all."
+	case "db":
+		return "It is written again, which has the same effect: the row is there once."
 	}
 	return "A person decides: the receiver cannot recognise a repeat."
 }

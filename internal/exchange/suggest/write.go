@@ -199,7 +199,13 @@ func (s *suggester) recordType(out *Suggestion, record, schema string) string {
 	var b strings.Builder
 	b.WriteString("# The rows of the file as they come. Classes are those of the fields that they become.\n")
 	fmt.Fprintf(&b, "apiVersion: reeve/v1\nkind: RecordType\nmetadata: {id: %s, name: %s}\nspec:\n  schema: %s\n", record, quoteText("Rows of "+plainLine(out.File)), schema)
+	if key := s.key(out); key != "" {
+		fmt.Fprintf(&b, "  key: %s\n", quoteField(key))
+	}
 	fmt.Fprintf(&b, "  classification:\n    level: %s\n", base)
+	if s.t.Personal {
+		b.WriteString("    personal: true\n")
+	}
 	begun := false
 	for _, p := range slices.Sorted(maps.Keys(class)) {
 		if class[p] > base {
@@ -211,6 +217,16 @@ func (s *suggester) recordType(out *Suggestion, record, schema string) string {
 		}
 	}
 	return b.String()
+}
+
+// key is the column that becomes the key of the type as it stands, or "".
+func (s *suggester) key(out *Suggestion) string {
+	for _, f := range out.Fields {
+		if s.t.Key != "" && f.Path == s.t.Key && f.How == "" && len(f.sources) == 1 {
+			return f.sources[0].pointer()
+		}
+	}
+	return ""
 }
 
 // node is a part of the schema of the rows.
