@@ -158,9 +158,6 @@ func openPostgres(c connector.Config, a address, d *database) (*sql.DB, error) {
 		if config.User, config.Password, err = credentials(c); err != nil {
 			return err
 		}
-		if config.User == "" {
-			return said("auth.user is needed: the user of the database")
-		}
 		config.TLSConfig, err = encryption(c, a, d.set.TLS)
 		return err
 	})), nil

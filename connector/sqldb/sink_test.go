@@ -255,6 +255,9 @@ func TestUnclearOnce(t *testing.T) {
 
 // TestCheck: what cannot work is told before anything runs.
 func TestCheck(t *testing.T) {
+	if _, err := Connector.Source(connector.Config{Address: "postgres://h/d", Settings: &Settings{Table: "t"}}); err == nil || !strings.Contains(err.Error(), "auth.user") {
+		t.Errorf("without a user: %v", err)
+	}
 	for want, c := range map[string]connector.Config{
 		"table":   {Settings: &Settings{}},
 		"query":   {Settings: &Settings{Query: "select 1;"}},
@@ -278,7 +281,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"postgres://h/d", "postgresql://h:1/d", "mariadb://[::1]/d", "mysql://h/d", "sqlite:///a/b.db", ""} {
-		Connector.Check(connector.Config{Address: address, Settings: &Settings{Table: "t", Cursor: "c", Unique: []string{"u"}, Key: []string{"u"}}}, func(path, message string) {
+		Connector.Check(connector.Config{Address: address, Auth: connector.Auth{User: "u"}, Settings: &Settings{Table: "t", Cursor: "c", Unique: []string{"u"}, Key: []string{"u"}}}, func(path, message string) {
 			t.Errorf("%s: %s: %s", address, path, message)
 		})
 	}

@@ -2,12 +2,11 @@ package sqldb
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -367,26 +366,9 @@ func (s *Source) full(ctx context.Context, take func(connector.Portion) error) e
 		return s.plain(ctx, err)
 	}
 	defer func() { m.rows.close() }()
-	version := make([]byte, 16) // every extract is one of its own: what is in it is not known before
-	if _, err := rand.Read(version); err != nil {
-		return err
-	}
-	return take(connector.Portion{Name: s.name(), Version: hex.EncodeToString(version), Size: -1, Total: m.total, Open: func(ctx context.Context) (format.Reader, error) {
+	return take(connector.Portion{Size: -1, Total: m.total, Open: func(ctx context.Context) (format.Reader, error) {
 		return m, s.plain(ctx, m.begin())
 	}})
-}
-
-// name of a full extract.
-func (s *Source) name() string {
-	if s.set.Query != "" {
-		return "query"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == '/' || r == '\\' || r == 0x7f {
-			return '_'
-		}
-		return r
-	}, s.set.Table)
 }
 
 // moment is a table as it was at one moment.
@@ -459,7 +441,9 @@ func (m *moment) Next() (format.Row, error) {
 		return format.Row{}, m.s.plain(m.ctx, err)
 	}
 	m.number++
-	return m.rows.row(m.number, values), nil
+	row := m.rows.row(m.number, values)
+	row.Position = strconv.FormatInt(m.number, 10) // nobody goes on from there: every extract is whole
+	return row, nil
 }
 
 // Close implements [format.Reader].

@@ -167,12 +167,10 @@ func TestFull(t *testing.T) {
 		r.exec(t, "create table f (nr integer primary key, v varchar(10))")
 		r.exec(t, "insert into f values (1, 'a'), (2, 'b'), (3, null)")
 		src := r.source(t, Settings{Table: "f", Unique: []string{"nr"}})
-		versions := map[string]bool{}
 		for range 2 {
 			var got []string
 			err := src.Read(t.Context(), "", func(p connector.Portion) error {
-				versions[p.Version] = true
-				if p.Total != 3 || p.Name != "f" {
+				if p.Total != 3 || p.Name != "" {
 					t.Errorf("%+v", p)
 				}
 				for open := range 3 {
@@ -210,9 +208,6 @@ func TestFull(t *testing.T) {
 			}
 			r.exec(t, "delete from f where nr = 0")
 			r.exec(t, "insert into f values (2, 'b')")
-		}
-		if len(versions) != 2 {
-			t.Errorf("two extracts are one: %v", versions)
 		}
 		err := src.Read(t.Context(), "", func(p connector.Portion) error { // given up, and begun again
 			for _, rows := range []int{1, 3} {

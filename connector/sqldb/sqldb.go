@@ -91,8 +91,10 @@ func check(c connector.Config, problem func(path, message string)) {
 		problem("zone", "the zone is not known: write it like Europe/Copenhagen")
 	}
 	if c.Address != "" {
-		if _, err := parse(c.Address); err != nil {
+		if a, err := parse(c.Address); err != nil {
 			problem("", err.Error())
+		} else if a.engine != sqlite && c.Auth.User == "" {
+			problem("", "auth.user is needed: the user of the database, or env:NAME")
 		}
 	}
 }

@@ -21,6 +21,9 @@ type MariaDB struct {
 	Addr     string // host:port
 	Database string
 	DB       *sql.DB // for the test's own statements
+	// Authority (PEM) is what the server's certificate comes from; it takes connections in
+	// clear, too.
+	Authority []byte
 }
 
 // Maria returns a new, empty database of a private MariaDB server. It skips the test
@@ -29,7 +32,7 @@ func Maria(t testing.TB) MariaDB {
 	t.Helper()
 	m, err := sharedMaria()
 	present(t, err, "MariaDB", "REEVE_REQUIRE_MARIADB")
-	d := MariaDB{Addr: m.Addr(), Database: fmt.Sprintf("t%d", m.n.Add(1))}
+	d := MariaDB{Addr: m.Addr(), Database: fmt.Sprintf("t%d", m.n.Add(1)), Authority: m.authority}
 	if _, err := m.db.Exec("create database " + d.Database + " character set utf8mb4"); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +50,9 @@ func Maria(t testing.TB) MariaDB {
 
 type maria struct {
 	server
-	db *sql.DB
-	n  atomic.Int64
+	db        *sql.DB
+	n         atomic.Int64
+	authority []byte
 }
 
 // sharedMaria is the server of this test binary.
@@ -93,12 +97,16 @@ func startMaria(bin, dir string) (*maria, error) {
 	if err := m.bootstrap(bin); err != nil {
 		return nil, err
 	}
+	var err error
+	if m.authority, err = m.certificate(m.Dir); err != nil {
+		return nil, err
+	}
 	m.cmd = m.command(bin, append(m.args(), "--port="+strconv.Itoa(m.port), "--bind-address=127.0.0.1", "--socket="+filepath.Join(dir, "s"),
-		"--skip-name-resolve", "--max-connections=200", "--performance-schema=off")...)
+		"--skip-name-resolve",
+		"--ssl-cert="+filepath.Join(dir, "server.crt"), "--ssl-key="+filepath.Join(dir, "server.key"), "--max-connections=200", "--performance-schema=off")...)
 	if err := m.run(); err != nil {
 		return nil, err
 	}
-	var err error
 	if m.db, err = m.open(""); err != nil {
 		return nil, err
 	}

@@ -120,6 +120,18 @@ func (c *Cluster) Start() error {
 	return c.wait(c.db, "PostgreSQL")
 }
 
+// Encrypt lets the server encrypt connections, and returns the authority (PEM) that its
+// certificate comes from.
+func (c *Cluster) Encrypt() (authority []byte, err error) {
+	if authority, err = c.certificate(filepath.Join(c.Dir, "data")); err == nil {
+		err = c.exec("alter system set ssl = on")
+	}
+	if err == nil {
+		err = c.exec("select pg_reload_conf()")
+	}
+	return authority, err
+}
+
 // URL names a database of the cluster.
 func (c *Cluster) URL(db string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("reeve"), Host: "127.0.0.1:" + strconv.Itoa(c.port), Path: "/" + db, RawQuery: "sslmode=disable"}
