@@ -73,6 +73,9 @@ func (s *story) press(ts *testscript.TestScript, args []string) error {
 			value, _ := attr(n, "value")
 			f.values.Add(name, value)
 		}
+		if other, ok := attr(n, "formaction"); ok {
+			action = other
+		}
 		to, err := s.at.Parse(action)
 		if err != nil {
 			return err

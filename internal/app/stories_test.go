@@ -125,6 +125,9 @@ func underlay(dir string, fsys fs.FS) error {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			return err
 		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			return err
+		}
 		return os.WriteFile(filepath.Join(dir, name), b, 0o644)
 	})
 }

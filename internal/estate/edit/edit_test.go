@@ -538,3 +538,39 @@ func TestWholeFilesStayInTheFolder(t *testing.T) {
 		t.Errorf("git sees changes: %s", s)
 	}
 }
+
+// Files that belong to a definition change in the same commit: its map, its examples.
+// They stay in the folder, and what somebody else did to one of them is not lost.
+func TestFilesBesideADefinition(t *testing.T) {
+	d := open(t, "")
+	d.write("a.blobl", "root = this\n")
+	if p, _ := d.reload(t.Context()); len(p) > 0 {
+		t.Fatal(p)
+	}
+	base := d.set().Hash()
+	change := func(files map[string][]byte, set map[string]any) edit.Change {
+		return edit.Change{Kind: "System", ID: "sys-a", Set: set, Beside: files}
+	}
+	out, err := d.Apply(t.Context(), edit.Person{Name: "Jo", Email: "jo@example.org"}, "Both", base,
+		change(map[string][]byte{"a.blobl": []byte("root = this.a\n"), "examples/x/one.json": []byte("{}\n")}, map[string]any{"hosting": "on-premise"}))
+	if err != nil || out.Commit == "" {
+		t.Fatal(out, err)
+	}
+	if d.read("a.blobl") != "root = this.a\n" || d.read("examples/x/one.json") != "{}\n" || !strings.Contains(d.read("estate/systems.yaml"), "hosting: on-premise          # since 2021") {
+		t.Error(d.read("estate/systems.yaml"))
+	}
+	if log := log(t, d.dir, ""); !strings.Contains(log[0], "Both") {
+		t.Error(log)
+	}
+	// Whoever looked before is told.
+	_, err = d.Apply(t.Context(), edit.Person{Name: "Al"}, "Mine", base, change(map[string][]byte{"a.blobl": []byte("root = this.b\n")}, nil))
+	var clash *edit.Clash
+	if !errors.As(err, &clash) || d.read("a.blobl") != "root = this.a\n" {
+		t.Error(err)
+	}
+	for _, name := range []string{"../a.blobl", "/etc/a.json", ".git/config.json", "a/.b/c.json", "systems.yaml", "a.sh", "a\x00.json", strings.Repeat("a", 300) + ".json"} {
+		if _, err := d.Preview(t.Context(), "", change(map[string][]byte{name: []byte("x")}, nil)); reeve.KindOf(err) != reeve.Invalid {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
