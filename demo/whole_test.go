@@ -46,6 +46,8 @@ func TestDemo(t *testing.T) {
 	t.Run("a mistake is reversed once in every system that had it", d.reversal)
 	t.Run("615 patients are 124 notices and 491 refusals", d.hospital)
 	t.Run("13 applications arrive, 5 are held, corrected and arrive", d.planning)
+	t.Run("8 house moves are told to four systems, or to none", d.moves)
+	t.Run("120 payments are 118, a refused and a held one", d.payments)
 	t.Run("services write to those who should hear and to nobody else", d.services)
 	t.Run("nothing of a patient that nobody may have is anywhere", d.nowhere)
 	t.Run("a demo started again goes on", d.again)
