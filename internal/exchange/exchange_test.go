@@ -135,6 +135,7 @@ type house struct {
 	x    *exchange.Exchange
 	mu   sync.Mutex
 	back []string // bodies that the back office took
+	keys map[string]bool
 }
 
 func must(t testing.TB, err error) {
@@ -151,12 +152,13 @@ func open(t testing.TB, db *store.DB) *house {
 
 func openWith(t testing.TB, db *store.DB, definitions string) *house {
 	t.Helper()
-	h := &house{t: t}
+	h := &house{t: t, keys: map[string]bool{}}
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.back = append(h.back, string(b))
+		h.keys[r.Header.Get("Idempotency-Key")] = true
 	}))
 	t.Cleanup(back.Close)
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
