@@ -318,7 +318,7 @@ func (d *Desk) receive(ctx context.Context, f *File, actor reeve.Actor, in io.Re
 
 // guess finds out how a file is written; what the sender said besides stays.
 func guess(name string, head []byte, said format.Spec) format.Spec {
-	spec := guessFormat(name, head)
+	spec := format.Guess(name, head)
 	if len(said.Columns) > 0 {
 		spec.Columns = said.Columns
 	}
