@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,54 +22,34 @@ import (
 func TestFirstMap(t *testing.T) {
 	text, root := document(t, "first-map.md")
 	dir, bin := shortDir(t), program(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
+	addr := address(t)
 	lists := filepath.Join(dir, "lists")
 	today(t, filepath.Join(root, "examples", "first-map"), lists)
 	in := strings.NewReplacer("make build\n", "", "bin/reeve ", bin+" ", "127.0.0.1:8090", addr, "/tmp/town", dir, "examples/first-map", lists)
-	bash := func(script string) *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), "bash", "-e", "-c", in.Replace(script))
-		cmd.Dir = root
-		return cmd
-	}
-	var printed strings.Builder
 	guest := &reader{t: t, addr: addr}
-	for i, m := range fenced.FindAllStringSubmatch(text, -1) {
-		script := m[3]
-		if strings.HasSuffix(script, "&\n") {
-			background(t, bash("exec "+strings.TrimSuffix(script, "&\n")), filepath.Join(dir, "data", "reeve.sock"))
-			continue
-		}
-		if strings.Contains(script, "git log") { // the reader has chosen a standard
+	printed := walk(t, "first-map.md", in, func(s step) {
+		if strings.Contains(s.script, "git log") { // the reader has chosen a standard
 			guest.choose("SPD-04")
 		}
-		out, err := bash(script).CombinedOutput()
-		if err != nil {
-			t.Fatalf("block %d of docs/first-map.md fails: %v\n%s\n%s", i+1, err, script, out)
-		}
-		printed.Write(out)
+	}, func(s step, out string) {
 		switch {
-		case strings.Contains(script, "staff invite"):
-			guest.signIn(string(out))
+		case strings.Contains(s.script, "staff invite"):
+			guest.signIn(out)
 			guest.sees("/staff/estate", "6 systems in use of 7", "£71,500.50", "What nobody has told", "what it costs a year", "where it runs", "how sensitive its data is")
 			guest.sees("/staff/estate/map", "Billing residents", "Lending books", "No flow is declared or seen here")
 			guest.sees("/staff/estate/owners", "3 without an owner")
 			guest.sees("/staff/estate/spend/contracts", "Notice date passed", "Library catalogue from Shelfwise")
-		case strings.Contains(script, "import devices") && !strings.Contains(script, "import systems"):
+		case strings.Contains(s.script, "import devices") && !strings.Contains(s.script, "import systems"):
 			guest.sees("/staff/estate/assets", "3 assets", "FB-LT-002", "No longer there")
 			guest.sees("/staff/estate/spend/unmatched", "1 line of £1,188")
 			guest.sees("/staff/estate/owners", "person-jane-smith", "Not in the directory")
-		case strings.Contains(script, "git log"):
+		case strings.Contains(s.script, "git log"):
 			guest.sees("/staff/estate/owners", "Jane Smith", "3 without an owner")
 		}
-	}
+	})
 	guest.opens("first-map.md", "readers/architect.md", "readers/cio.md", "readers/security-officer.md", "readers/service-owner.md", "readers/elected-member.md", "asks.md", "../README.md")
-	prints(t, printed.String(), said(text)...)
-	prints(t, printed.String(), "Would be written", "changed System/sys-cemetery-records", "you: Hold the estate to SPD-04", "1 not met, 2 not known, 0 waived, 2 met", "ended with 1", "spec.owner: person-jane-smith -> jane.smith")
+	prints(t, printed, said(text)...)
+	prints(t, printed, "Would be written", "changed System/sys-cemetery-records", "you: Hold the estate to SPD-04", "1 not met, 2 not known, 0 waived, 2 met", "ended with 1", "spec.owner: person-jane-smith -> jane.smith")
 }
 
 // written is the day on which docs/first-map.md looks at its lists.
@@ -106,7 +88,87 @@ func today(t *testing.T, from, to string) {
 	}
 }
 
-// background runs a command until the test ends, and waits until a file is there.
+// address is one that nobody listens on.
+func address(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// step is a block of commands in a document.
+type step struct {
+	script string
+	said   []string // what it says that they print, before the next block
+	looks  bool     // it looks at what becomes of something meanwhile, and changes nothing
+}
+
+func steps(text string) (all []step) {
+	at := fenced.FindAllStringSubmatchIndex(text, -1)
+	for i, m := range at {
+		end := len(text)
+		if i+1 < len(at) {
+			end = at[i+1][0]
+		}
+		s := step{script: text[m[6]:m[7]], said: said(text[m[1]:end])}
+		s.looks = looking.MatchString(s.script)
+		all = append(all, s)
+	}
+	return all
+}
+
+var looking = regexp.MustCompile(`^(sqlite3 \S+ ['"]select|cat |curl -s |\S+ replay \S+ --dry-run|\S+ replay list)`)
+
+// walk runs the commands of a document in their order, as a reader would, from the
+// root of the project; in puts the test's own addresses and folders in. What ends with
+// & runs until the test ends. Where a block only looks, it looks again until it sees
+// what the document says.
+func walk(t *testing.T, name string, in *strings.Replacer, before func(step), after func(s step, out string)) (printed string) {
+	t.Helper()
+	text, root := document(t, name)
+	bash := func(script string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), "bash", "-e", "-c", in.Replace(script))
+		cmd.Dir = root
+		return cmd
+	}
+	for i, s := range steps(text) {
+		if script, ok := strings.CutSuffix(s.script, "&\n"); ok {
+			ready := ""
+			if m := dataFolder.FindStringSubmatch(script); m != nil {
+				ready = filepath.Join(in.Replace(m[1]), "reeve.sock")
+			}
+			background(t, bash("exec env "+script), ready)
+			continue
+		}
+		before(s)
+		var out []byte
+		err := eventually(func() (err error) {
+			out, err = bash(s.script).CombinedOutput()
+			for _, want := range s.said {
+				if err == nil && s.looks && !strings.Contains(string(out), want) {
+					return fmt.Errorf("it does not say %q", want)
+				}
+			}
+			if err != nil && !s.looks {
+				t.Fatalf("block %d of docs/%s fails: %v\n%s\n%s", i+1, name, err, s.script, out)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatalf("block %d of docs/%s: %v\n%s\n%s", i+1, name, err, s.script, out)
+		}
+		printed += string(out)
+		after(s, string(out))
+	}
+	return printed
+}
+
+var dataFolder = regexp.MustCompile(`--data (\S+)`)
+
+// background runs a command until the test ends, and waits until a file is there, unless ready is "".
 func background(t *testing.T, cmd *exec.Cmd, ready string) {
 	t.Helper()
 	if err := cmd.Start(); err != nil {
@@ -115,6 +177,9 @@ func background(t *testing.T, cmd *exec.Cmd, ready string) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); <-ended })
+	if ready == "" {
+		return
+	}
 	if err := eventually(func() error { _, err := os.Stat(ready); return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -138,9 +203,18 @@ func (r *reader) do(method, path string) string {
 
 func (r *reader) ask(method, path string) (status int, body string) {
 	r.t.Helper()
-	q, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.addr+path, nil)
+	return r.fill(method, path, nil)
+}
+
+// fill sends a form.
+func (r *reader) fill(method, path string, form url.Values) (status int, body string) {
+	r.t.Helper()
+	q, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.addr+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if form != nil {
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	q.Header.Set("Sec-Fetch-Site", "same-origin")
 	a, err := r.client.Do(q)

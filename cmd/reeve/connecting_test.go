@@ -1,0 +1,81 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestConnecting runs the commands of docs/connecting.md as a reader would, corrects
+// the record that it tells to, and holds each block to what it says is printed.
+func TestConnecting(t *testing.T) {
+	needs(t, "node", "sqlite3")
+	text, _ := document(t, "connecting.md")
+	dir, bin, addr, invoices := shortDir(t), program(t), address(t), address(t)
+	_, port, _ := strings.Cut(invoices, ":")
+	in := strings.NewReplacer("make build\n", "", "bin/reeve ", bin+" ", "127.0.0.1:8090", addr, "127.0.0.1:8091", invoices, " 8091 ", " "+port+" ", "/tmp/garden", dir)
+	guest := &reader{t: t, addr: addr}
+	walk(t, "connecting.md", in, func(step) {}, func(s step, out string) {
+		if !s.looks {
+			said := s.said
+			if strings.Contains(s.script, "suggest-mapping") { // columns are as wide as they must be
+				out, said = spaces(out), each(said, spaces)
+			}
+			prints(t, out, said...)
+		}
+		if strings.Contains(s.script, "staff invite") {
+			guest.signIn(out)
+			guest.sees("/staff/feeds", "orders.csv", "4 3 1 0", "Complete, with problems")
+			guest.sees("/staff/flows", "From orders.csv", "Orders to invoices")
+			guest.sees("/staff/held", "bins: must have the form ^[1-4]$", "r1-3")
+			guest.correct("/staff/held/r1-3", url.Values{"f/Bins": {"2"}})
+		}
+	})
+	for _, m := range page.FindAllStringSubmatch(text, -1) {
+		guest.do(http.MethodGet, m[1])
+	}
+	for _, name := range []string{"rounds.db", "invoices.ndjson"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), "4471") {
+			t.Errorf("%s was told a gate code", name)
+		}
+	}
+}
+
+// correct presses Correct and send on.
+func (r *reader) correct(path string, form url.Values) {
+	r.t.Helper()
+	if status, _ := r.fill(http.MethodPost, path+"/correct", form); status != http.StatusOK {
+		r.t.Fatalf("the correction of %s answers %d", path, status)
+	}
+}
+
+// needs skips a test without programs, unless the environment asks for it.
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			if os.Getenv("REEVE_REQUIRE_"+strings.ToUpper(p)) != "" {
+				t.Fatalf("%s is not installed: run tools/needs test", p)
+			}
+			t.Skipf("%s is not installed", p)
+		}
+	}
+}
+
+// spaces makes one space of many.
+func spaces(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func each(list []string, f func(string) string) (out []string) {
+	for _, s := range list {
+		out = append(out, f(s))
+	}
+	return out
+}
