@@ -170,4 +170,36 @@ func TestBrowser(t *testing.T) {
 	srv := httptest.NewServer(r.mux)
 	defer srv.Close()
 	chrome.Check(t, "flow-edit", webtest.Visit{URL: srv.URL + edit}, 200)
+	visit := webtest.Visit{URL: srv.URL + edit}
+	// By keyboard, Enter at a field on the left leads to the button of the field that
+	// it most likely goes into, and Escape leads back.
+	got := chrome.Eval(t, visit, `(() => {
+		const key = (el, key) => el.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+		const radio = document.querySelector('[data-from="/address/postcode"] input');
+		radio.focus();
+		key(radio, 'Enter');
+		const at = document.activeElement.value;
+		key(document.activeElement, 'Escape');
+		return at + ' ' + radio.checked + ' ' + (document.activeElement === radio);
+	})()`)
+	if got != "put:/account/postcode true true" {
+		t.Errorf("by keyboard: %s", got)
+	}
+	// A field that is dragged to another is put there, as if its button was pressed.
+	got = chrome.Eval(t, visit, `new Promise((done) => {
+		const form = document.querySelector('[data-pick]').closest('form');
+		form.addEventListener('submit', (e) => {
+			e.preventDefault();
+			done(new FormData(form, e.submitter).get('from') + ' ' + e.submitter.value);
+		});
+		const data = new DataTransfer();
+		const drag = (el, what) => el.dispatchEvent(new DragEvent(what, { bubbles: true, cancelable: true, dataTransfer: data }));
+		drag(document.querySelector('[data-from="/died"]'), 'dragstart');
+		const to = document.querySelector('[data-to="/diedOn"]');
+		drag(to, 'dragover');
+		drag(to, 'drop');
+	})`)
+	if got != "/died put:/diedOn" {
+		t.Errorf("by drag and drop: %s", got)
+	}
 }

@@ -328,6 +328,27 @@ func (c *Chrome) Axe(t testing.TB, url string, cookies ...*http.Cookie) []Violat
 	return view.Violations
 }
 
+// Eval opens a page and returns what a script makes of it: a text, or the promise of
+// one. It is for what the page's own scripts do when somebody uses them.
+func (c *Chrome) Eval(t testing.TB, v Visit, script string) string {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, 90*time.Second)
+	defer stop()
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(Desk, 900), prepare(v)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Run(ctx, chromedp.NavigateResponse(v.URL)); err != nil {
+		t.Fatal(err)
+	}
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // Screenshot writes a picture of the whole page to file.
 func (c *Chrome) Screenshot(t testing.TB, v Visit, file string) {
 	t.Helper()
