@@ -50,6 +50,21 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// ofFirst says that only the first of many are shown.
+func ofFirst(shown, all int) string {
+	if shown >= all {
+		return ""
+	}
+	return fmt.Sprintf(": the first %d of %d", shown, all)
+}
+
+func takeBack(own bool) string {
+	if own {
+		return "Undo"
+	}
+	return "Reject"
+}
+
 func (d mistakeData) errors() (es ui.Errors) {
 	if d.Wrong != "" {
 		es.Add("source", "The correction: %s", d.Wrong)
