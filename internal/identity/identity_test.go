@@ -242,6 +242,7 @@ func TestTokens(t *testing.T) {
 			h.Fatal(err)
 		}
 		h.status(403, "POST", "/v1/records/rec-a", narrow, nil)
+		h.status(403, "POST", "/v1/files/rec-a", narrow, nil)
 		h.status(200, "POST", "/v1/records/rec-b", narrow, nil)
 		if err := h.id.Tokens.Revoke(h.ctx, "cli", tok.ID); err != nil {
 			h.Fatal(err)
