@@ -63,7 +63,7 @@ generate: ## Generate Go from templ files
 	@$(GO) run $(TEMPL) generate -path internal -log-level error
 
 bench: build ## Print tables of speed
-	@REEVE_BENCH=1 REEVE_BIN=$(CURDIR)/bin/reeve $(GO) test -count 1 -run 'TestSpeed|TestCold' -timeout 60m $(BENCHFLAGS) ./tools/bench
+	@REEVE_BENCH=1 REEVE_BIN=$(CURDIR)/bin/reeve $(GO) test -count 1 -v -run 'TestSpeed|TestCold' -timeout 60m $(BENCHFLAGS) ./tools/bench
 	@REEVE_BENCH=1 $(GO) test -count 1 -v -run TestEstateTable -timeout 60m $(BENCHFLAGS) ./internal/app
 	@cd tools/opabench && $(GO) run -buildvcs=false . -over 20 -runs 5
 	$(GO) test -run '^$$' -bench . -timeout 60m $(BENCHFLAGS) ./internal/...
