@@ -32,6 +32,7 @@ create table feed_file (
   ended bigint not null
 );
 create index feed_file_began on feed_file (began);
+create index feed_file_state on feed_file (state, origin);
 create index feed_file_origin on feed_file (origin, began);
 create index feed_file_sender on feed_file (sender, began);
 create table feed_fault (

@@ -70,6 +70,7 @@ type Desk struct {
 	finished chan int // how much a look brought
 	wg       sync.WaitGroup
 
+	tidied    time.Time // when nothing old was left; Step's own
 	uploads   []uploaded
 	uploading bool
 }

@@ -28,6 +28,7 @@ const (
 	firstWait    = 5 * time.Second // after a look that failed; doubled each time
 	longestWait  = 5 * time.Minute
 	keepFaults   = 90 * 24 * time.Hour
+	tidyEvery    = time.Hour
 	nobody       = "no agreement lets this system's organisation give it"
 )
 
@@ -202,8 +203,15 @@ func (d *Desk) Step(ctx context.Context) (int, error) {
 
 // tidy drops what is too old.
 func (d *Desk) tidy(ctx context.Context) (n int, err error) {
-	before, old := d.o.Now().Add(-keepFaults), false
+	now := d.o.Now()
+	if since := now.Sub(d.tidied); since >= 0 && since < tidyEvery {
+		return 0, nil
+	}
+	before, old := now.Add(-keepFaults), false
 	if err = d.o.DB.View(ctx, func(tx *store.Tx) error { old, err = anyOld(tx, before); return err }); err != nil || !old {
+		if err == nil {
+			d.tidied = now
+		}
 		return 0, err
 	}
 	err = d.o.DB.Update(ctx, func(tx *store.Tx) error { n, err = forget(tx, before, 50); return err })

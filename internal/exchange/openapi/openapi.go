@@ -4,6 +4,8 @@
 package openapi
 
 import (
+	"maps"
+
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
@@ -17,9 +19,12 @@ func Document(s *def.Set, body, base string) map[string]any {
 		"/v1/records/{id}":              object{"get": trail()},
 		"/v1/submissions/{id}/receipts": object{"get": receiptsAgain()},
 	}
+	types := []any{}
 	for _, t := range def.All[contract.Spec](s) {
 		paths["/v1/records/"+t.ID] = object{"post": send(t)}
+		types = append(types, t.ID)
 	}
+	maps.Copy(paths, filePaths(types))
 	return object{
 		"openapi":  "3.1.0",
 		"info":     object{"title": body + ": exchange", "version": "v1", "description": "Records that partners may tell under an agreement. What is beyond the agreement's fields is cut off before anything is stored."},
@@ -28,7 +33,7 @@ func Document(s *def.Set, body, base string) map[string]any {
 		"paths":    paths,
 		"components": object{
 			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "A partner's token."}},
-			"schemas":         object{"Receipt": receipt(), "Problem": problem()},
+			"schemas":         object{"Receipt": receipt(), "Problem": problem(), "File": file(), "Fault": fault()},
 		},
 	}
 }
