@@ -23,7 +23,7 @@ type testCmd struct {
 
 // Help says where examples are and how the command ends.
 func (testCmd) Help() string {
-	return "An example is a file examples/FLOW/NAME.json in any folder of the definitions: it says what the flow is given, and what the receiver must get, what is wrong with it, or why it is not for the receiver. docs/testing-flows.md tells more. Ends with 1 if anything is not as expected; a rehearsal ends with 1 if anything would differ."
+	return "An example is a file examples/FLOW/NAME.json in any folder of the definitions: it says what the flow is given, and what the receiver must get, what is wrong with it, or why it is not for the receiver. docs/flows.md tells more. Ends with 1 if anything is not as expected; a rehearsal ends with 1 if anything would differ."
 }
 
 func (c testCmd) Run(ctx context.Context) error {

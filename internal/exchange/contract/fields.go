@@ -3,6 +3,7 @@ package contract
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -28,9 +29,10 @@ type Field struct {
 const maxNested = 12
 
 // Fields are the fields that the schema names, in the order of their paths, at most
-// max; more says that there are others.
-func (t *Type) Fields(max int) (fields []Field, more bool) {
-	w := walker{t: t, max: max, at: map[string]int{}}
+// max; more says that there are others. With pointers only those are told that stand
+// there or below: JSON Pointers without list indexes, "" for all.
+func (t *Type) Fields(max int, under ...string) (fields []Field, more bool) {
+	w := walker{t: t, max: max, under: under, at: map[string]int{}}
 	w.schema(t.schema, nil, true, nil, 0)
 	slices.SortFunc(w.fields, func(a, b Field) int { return slices.Compare(Tokens(a.Path), Tokens(b.Path)) })
 	return w.fields, w.more
@@ -39,6 +41,7 @@ func (t *Type) Fields(max int) (fields []Field, more bool) {
 type walker struct {
 	t      *Type
 	max    int
+	under  []string
 	fields []Field
 	at     map[string]int // index in fields, by path
 	more   bool
@@ -52,14 +55,17 @@ func (w *walker) schema(s *jsonschema.Schema, toks []string, required bool, list
 		w.more = w.more || w.steps > maxSteps
 		return
 	}
+	if !w.wanted(join(toks)) {
+		return
+	}
 	if len(toks) > 0 && (s.Types != nil || s.Enum != nil || s.Const != nil || s.Format != nil) && w.leaf(s) {
 		w.add(s, toks, required, lists)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		w.schema(s.Properties[name], append(slices.Clone(toks), name), required && slices.Contains(s.Required, name), lists, depth+1)
+		w.schema(s.Properties[name], append(slices.Clone(toks), name), required && len(lists) == 0 && slices.Contains(s.Required, name), lists, depth+1)
 	}
 	for _, item := range items(s) {
-		w.schema(item, toks, false, append(slices.Clone(lists), len(toks)), depth+1)
+		w.schema(item, toks, required, append(slices.Clone(lists), len(toks)), depth+1)
 	}
 	for _, sub := range together(s) {
 		w.schema(sub, toks, required, lists, depth+1)
@@ -69,6 +75,13 @@ func (w *walker) schema(s *jsonschema.Schema, toks []string, required bool, list
 			w.schema(sub, toks, false, lists, depth+1)
 		}
 	}
+}
+
+// wanted reports whether a field stands at, above or below one that is asked for.
+func (w *walker) wanted(at string) bool {
+	return len(w.under) == 0 || slices.ContainsFunc(w.under, func(p string) bool {
+		return strings.HasPrefix(p+"/", at+"/") || strings.HasPrefix(at+"/", p+"/")
+	})
 }
 
 // leaf reports whether nothing below s is named.

@@ -46,6 +46,12 @@ func TestFields(t *testing.T) {
 	if few, more := typ.Fields(3); len(few) != 3 || !more {
 		t.Errorf("%d %v", len(few), more)
 	}
+	if f := by["/tags"]; f.Listed || f.Takes[0] != "array" {
+		t.Errorf("%+v", f)
+	}
+	if some, more := typ.Fields(500, "/who/born", "/tags"); len(some) != 2 || more || some[0].Path != "/tags" || some[1].Path != "/who/born" {
+		t.Errorf("%v %v", some, more)
+	}
 	for p := range by {
 		if strings.Count(p, "/partner") > 12 {
 			t.Errorf("%s", p)

@@ -334,12 +334,7 @@ const most = 400
 
 // sources are the fields that the flow sees.
 func (r *draft) sources() (fields []contract.Field, more bool) {
-	all, more := r.Flow.Type.Fields(4 * most)
-	for _, f := range all {
-		if slices.ContainsFunc(r.Flow.Fields, func(p string) bool { return p == "" || p == f.Path || strings.HasPrefix(f.Path, p+"/") }) {
-			fields = append(fields, f)
-		}
-	}
+	fields, more = r.Flow.Type.Fields(most, r.Flow.Fields...)
 	for _, p := range r.Flow.Fields { // of which the schema says nothing
 		if p != "" && !slices.ContainsFunc(fields, func(f contract.Field) bool { return f.Path == p || strings.HasPrefix(f.Path, p+"/") }) {
 			fields = append(fields, contract.Field{Path: p, Label: r.Flow.Type.Label(p), Class: r.Flow.Type.ClassOf(p)})
@@ -352,7 +347,7 @@ func (r *draft) sources() (fields []contract.Field, more bool) {
 // targets are the fields that the receiver gets, or may.
 func (r *draft) targets() (fields []contract.Field, more bool) {
 	if r.Flow.Target != nil {
-		fields, more = r.Flow.Target.Fields(4 * most)
+		fields, more = r.Flow.Target.Fields(most)
 		return cutShort(fields, more)
 	}
 	add := func(p string) {
