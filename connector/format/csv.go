@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
+	"github.com/reeve-civic/reeve/connector/format/cell"
 )
 
 // maxWasted is how many bytes may be read again, because a quotation mark opened and
@@ -22,7 +25,7 @@ type csvReader struct {
 	begun   bool
 	stop    [256]bool
 
-	columns *columns
+	columns *cell.Columns
 	spans   []span
 	cells   [][]byte
 	plain   []byte // of cells that had doubled marks
@@ -41,7 +44,7 @@ type span struct {
 
 func newCSV(spec Spec, r io.Reader) (*csvReader, error) {
 	c := &csvReader{spec: spec}
-	decodedText, changed, err := decoded(spec.Encoding, r)
+	decodedText, changed, err := base.Decoded(spec.Encoding, r)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +53,7 @@ func newCSV(spec Spec, r io.Reader) (*csvReader, error) {
 	}
 	c.in, c.changed = newInput(decodedText), changed
 	if len(spec.Columns) > 0 {
-		if c.columns, err = newColumns(spec.Columns, spec.Types); err != nil {
+		if c.columns, err = cell.New(spec.Columns, spec.Types); err != nil {
 			return nil, &Error{Message: err.Error()}
 		}
 	}
@@ -103,7 +106,7 @@ func (r *csvReader) begin() error {
 		cells, problem, _ := r.next()
 		switch {
 		case problem != "":
-			return &Error{At: lineAt(at), Message: "the headings cannot be read: " + problem}
+			return &Error{At: base.LineAt(at), Message: "the headings cannot be read: " + problem}
 		case cells == nil:
 			if err := r.in.failed(); err != nil {
 				return err
@@ -119,8 +122,8 @@ func (r *csvReader) begin() error {
 			names[i] = string(c)
 		}
 		var err error
-		if r.columns, err = newColumns(headings(names), r.spec.Types); err != nil {
-			return &Error{At: lineAt(at), Message: err.Error()}
+		if r.columns, err = cell.New(cell.Headings(names), r.spec.Types); err != nil {
+			return &Error{At: base.LineAt(at), Message: err.Error()}
 		}
 		return nil
 	}
@@ -157,17 +160,17 @@ func (r *csvReader) Next() (Row, error) {
 			problem = r.ragged(cells)
 		}
 		r.n++
-		row := Row{Number: r.n, At: lineAt(at), Problem: problem}
+		row := Row{Number: r.n, At: base.LineAt(at), Problem: problem}
 		if problem != "" {
-			if field >= 0 && field < len(r.columns.names) {
-				row.Field = r.columns.names[field]
+			if field >= 0 && field < len(r.columns.Names) {
+				row.Field = r.columns.Names[field]
 			}
 			if r.wasted > maxWasted {
 				r.err = &Error{At: row.At, Message: "too many quotation marks open and never close: this is not CSV that can be read"}
 			}
 			return row, nil
 		}
-		r.body = r.columns.body(r.body[:0], cells, nil)
+		r.body = r.columns.Append(r.body[:0], cells, nil)
 		row.Body = r.body
 		return row, nil
 	}
@@ -177,7 +180,7 @@ func (r *csvReader) Next() (Row, error) {
 // ragged says what is wrong with the number of cells; empty ones at the end do no
 // harm.
 func (r *csvReader) ragged(cells [][]byte) string {
-	want := len(r.columns.names)
+	want := len(r.columns.Names)
 	for len(cells) > want && len(cells[len(cells)-1]) == 0 {
 		cells = cells[:len(cells)-1]
 	}
@@ -203,7 +206,7 @@ func (r *csvReader) next() (cells [][]byte, problem string, field int) {
 	size, marks, problem := r.scan()
 	if problem != "" {
 		field = len(r.spans)
-		if problem == tooLarge {
+		if problem == base.TooLarge {
 			field = -1
 		}
 		r.wasted += max(0, r.reached-r.skipLine())
@@ -286,9 +289,9 @@ func (r *csvReader) scan() (size int, marks bool, problem string) {
 	for {
 		r.reached = n
 		if n > MaxRecord {
-			return 0, marks, tooLarge
+			return 0, marks, base.TooLarge
 		}
-		if len(r.spans) > maxColumns {
+		if len(r.spans) > cell.MaxColumns {
 			return 0, marks, "the row has more cells than can be read"
 		}
 		if !in.has(n) { // after a last comma
@@ -314,7 +317,7 @@ func (r *csvReader) scan() (size int, marks bool, problem string) {
 				break
 			}
 			if i > MaxRecord {
-				return 0, marks, tooLarge
+				return 0, marks, base.TooLarge
 			}
 			if !in.more() {
 				r.spans = append(r.spans, span{from: n, to: i})
@@ -327,7 +330,7 @@ func (r *csvReader) scan() (size int, marks bool, problem string) {
 			to--
 		}
 		if to > MaxRecord {
-			return 0, marks, tooLarge
+			return 0, marks, base.TooLarge
 		}
 		r.spans = append(r.spans, span{from: n, to: to})
 		if n = i + 1; c != r.comma {

@@ -9,12 +9,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
+	"github.com/reeve-civic/reeve/connector/format/cell"
 )
 
-const (
-	maxEntries = 250_000 // of a Bundle: where each is must be known to those before it
-	inMemory   = 4 << 20 // a Bundle larger than this is kept on the disk while it is read
-)
+const maxEntries = 250_000 // of a Bundle: where each is must be known to those before it
 
 // fhirReader gives the resources of a FHIR R4 Bundle, one a row. A reference to
 // another of them by its fullUrl becomes the relative one, Patient/17, by which it is
@@ -40,7 +40,7 @@ type resource struct {
 }
 
 func newFHIR(spec Spec, r io.Reader, scratch string) (Reader, error) {
-	text, _, err := decoded(spec.Encoding, r)
+	text, _, err := base.Decoded(spec.Encoding, r)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +113,13 @@ func isBundle(in *input) (bool, error) {
 // look reads the Bundle for the first time, to know its resources by their fullUrl.
 func (f *fhirReader) look(r io.Reader, scratch string) error {
 	var kept bytes.Buffer
-	n, err := io.CopyN(&kept, r, inMemory)
+	n, err := io.CopyN(&kept, r, base.InMemory)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return stopped(err)
+		return base.Stopped(err)
 	}
 	again := func() io.Reader { return bytes.NewReader(kept.Bytes()) }
-	if n == inMemory {
-		if f.spool, err = spool(scratch, io.MultiReader(&kept, r)); err != nil {
+	if n == base.InMemory {
+		if f.spool, err = base.Spool(scratch, io.MultiReader(&kept, r)); err != nil {
 			return err
 		}
 		again = func() io.Reader { return io.NewSectionReader(f.spool, 0, 1<<62) }
@@ -167,27 +167,6 @@ func idOf(url string) string {
 		return ""
 	}
 	return id
-}
-
-// spool keeps what is read in a file that nobody else sees.
-func spool(scratch string, r io.Reader) (*os.File, error) {
-	f, err := os.CreateTemp(scratch, "reeve-*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("a file cannot be kept while it is read: %w", err)
-	}
-	_ = os.Remove(f.Name()) // it is gone when it is closed, also after a crash
-	if _, err := io.Copy(f, r); err != nil {
-		return nil, errors.Join(stopped(err), f.Close())
-	}
-	return f, nil
-}
-
-func stopped(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return fmt.Errorf("the input stops half-way: %w", err)
 }
 
 // Close implements [Reader].
@@ -256,7 +235,7 @@ func (f *fhirReader) resolved(dst, body []byte) []byte {
 		end = skipString(body, i)
 		if to, ok := f.known[string(unquoted(body[i:end]))]; ok {
 			dst = append(dst, body[from:i]...)
-			dst = appendText(dst, []byte(to))
+			dst = cell.AppendText(dst, []byte(to))
 			from = end
 		}
 		i = end

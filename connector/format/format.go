@@ -10,6 +10,8 @@
 // later.
 package format
 
+import "github.com/reeve-civic/reeve/connector/format/base"
+
 // Spec says how records stand in a file or body. Its fields stand among those of an
 // Interface.
 type Spec struct {
@@ -55,14 +57,8 @@ type Writer interface {
 }
 
 // Error is what is wrong with an input as a whole.
-type Error struct {
-	At      string // "line 17, byte 1,024"; "" for the whole
-	Message string // what is wrong and what to do; without a value of a record
-}
+type Error = base.Error
 
-func (e *Error) Error() string {
-	if e.At == "" {
-		return e.Message
-	}
-	return e.At + ": " + e.Message
-}
+// MaxRecord is how many bytes a record may have in its file, and so how much of a
+// file is in memory at once.
+const MaxRecord = base.MaxRecord

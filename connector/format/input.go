@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
 )
-
-// MaxRecord is how many bytes a record may have in its file, and so how much of a
-// file is in memory at once.
-const MaxRecord = 1 << 20
-
-const tooLarge = "the record is larger than 1 MiB"
 
 // input is a window on what is read. buf[pos:end] is there; more can be had, and
 // then the window may move: hold on to offsets from pos, not to slices.
@@ -78,23 +73,14 @@ func (in *input) failed() error {
 	if in.err == nil || errors.Is(in.err, io.EOF) {
 		return nil
 	}
-	var e *Error
-	if errors.As(in.err, &e) {
-		return e
-	}
-	return fmt.Errorf("the input stops half-way: %w", in.err)
+	return base.Stopped(in.err)
 }
 
 func (in *input) fail(format string, args ...any) error {
 	if err := in.failed(); err != nil {
 		return err
 	}
-	return &Error{At: lineAt(in.line), Message: fmt.Sprintf(format, args...)}
-}
-
-func lineAt(n int64) string {
-	b := make([]byte, 0, 24)
-	return string(strconv.AppendInt(append(b, "line "...), n, 10))
+	return &Error{At: base.LineAt(in.line), Message: fmt.Sprintf(format, args...)}
 }
 
 // space passes over what JSON takes for space; false at the end.

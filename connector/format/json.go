@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"strings"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
+	"github.com/reeve-civic/reeve/connector/format/cell"
 )
 
 // jsonReader reads objects: one a line, in a list, one after the other however they
@@ -40,7 +42,7 @@ const (
 const notJSON = "this is not JSON: it must begin with { or ["
 
 func newJSON(spec Spec, r io.Reader) (*jsonReader, error) {
-	text, _, err := decoded(spec.Encoding, r)
+	text, _, err := base.Decoded(spec.Encoding, r)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +51,7 @@ func newJSON(spec Spec, r io.Reader) (*jsonReader, error) {
 		if spec.Record[0] != '/' {
 			return nil, &Error{Message: "recordAt of JSON is a JSON Pointer: it begins with /"}
 		}
-		j.at = pointer(spec.Record)
+		j.at = cell.Pointer(spec.Record)
 	}
 	return j, nil
 }
@@ -86,13 +88,13 @@ func (r *jsonReader) Next() (Row, error) {
 		}
 		if r.err == nil && (big || len(raw) > 0) {
 			r.n++
-			row = Row{Number: r.n, At: lineAt(at), Body: raw}
+			row = Row{Number: r.n, At: base.LineAt(at), Body: raw}
 			if r.shape == list {
 				row.At = "item " + strconv.FormatInt(r.n, 10) + ", " + row.At
 			}
 			switch {
 			case big:
-				row.Problem, row.Body = tooLarge, nil
+				row.Problem, row.Body = base.TooLarge, nil
 			case raw[0] != '{':
 				row.Problem, row.Body = "the record is not a JSON object", nil
 			}
@@ -343,17 +345,3 @@ func unquoted(raw []byte) []byte {
 	}
 	return []byte(s)
 }
-
-// pointer splits a JSON Pointer.
-func pointer(p string) []string {
-	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
-	for i, s := range parts {
-		parts[i] = unescapePart.Replace(s)
-	}
-	return parts
-}
-
-var (
-	unescapePart = strings.NewReplacer("~1", "/", "~0", "~")
-	escapePart   = strings.NewReplacer("~", "~0", "/", "~1")
-)

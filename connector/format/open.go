@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve/connector/format/markup"
 )
 
 // NewReader reads records as spec says they stand. scratch is a folder for what must
@@ -38,7 +40,7 @@ func NewWriter(spec Spec, w io.Writer) (Writer, error) {
 	case "csv":
 		return newCSVWriter(spec, w)
 	case "xml":
-		return newXMLWriter(spec, w)
+		return markup.NewWriter(w, spec.Encoding, spec.Record)
 	case "fhir":
 		return &fhirWriter{jsonWriter: jsonWriter{w: w}}, nil
 	case "xlsx":

@@ -3,17 +3,19 @@ package format
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve/connector/format/cell"
 )
 
 // plain is cells without decoding, for the usual body: an object of texts without
 // escapes, numbers, true, false and null, whose columns are its own fields. It is
 // false for any other, which cells decodes.
-func (r *row) plain(body []byte) (out []cell, ok bool) {
+func (r *row) plain(body []byte) (out []value, ok bool) {
 	if !r.flat() || !utf8.Valid(body) {
 		return nil, false
 	}
 	all := string(body) // the cells are parts of it
-	out = make([]cell, len(r.paths))
+	out = make([]value, len(r.paths))
 	i := space(all, 0)
 	if i == len(all) || all[i] != '{' {
 		return nil, false
@@ -59,7 +61,7 @@ func (r *row) flat() bool {
 }
 
 // put sets the cells of the columns of a field.
-func (r *row) put(out []cell, name string, c cell) {
+func (r *row) put(out []value, name string, c value) {
 	for i, path := range r.paths {
 		if path[0] == name {
 			out[i] = c
@@ -90,16 +92,16 @@ func plainText(s string, i int) (string, int) {
 	return "", -1
 }
 
-func plainCell(s string, i int) (cell, int) {
+func plainCell(s string, i int) (value, int) {
 	if i == len(s) {
-		return cell{}, -1
+		return value{}, -1
 	}
 	switch s[i] {
 	case '"':
 		t, end := plainText(s, i)
-		return cell{t, text}, end
+		return value{t, cell.Text}, end
 	case '{', '[':
-		return cell{}, -1
+		return value{}, -1
 	}
 	end := i
 	for end < len(s) && (s[end] == '-' || s[end] == '.' || s[end] >= '0' && s[end] <= '9' || s[end] >= 'a' && s[end] <= 'z') {
@@ -107,13 +109,13 @@ func plainCell(s string, i int) (cell, int) {
 	}
 	switch word := s[i:end]; {
 	case word == "null":
-		return cell{}, end
+		return value{}, end
 	case word == "true", word == "false":
-		return cell{word, boolean}, end
+		return value{word, cell.Boolean}, end
 	case isDecimal(word):
-		return cell{word, number}, end
+		return value{word, cell.Number}, end
 	}
-	return cell{}, -1
+	return value{}, -1
 }
 
 // isDecimal reports whether s is a JSON number without an exponent.

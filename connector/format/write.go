@@ -11,6 +11,9 @@ import (
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
+	"github.com/reeve-civic/reeve/connector/format/cell"
 )
 
 var errNotObject = errors.New("a record is not a JSON object")
@@ -50,7 +53,7 @@ func newCSVWriter(spec Spec, w io.Writer) (*csvWriter, error) {
 	if out.row, err = newRow(spec.Columns); err != nil {
 		return nil, err
 	}
-	enc, err := encodingOf(spec.Encoding)
+	enc, err := base.EncodingOf(spec.Encoding)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func (w *csvWriter) Write(body []byte) error {
 	}
 	out := make([]string, len(cells))
 	for i, c := range cells {
-		if out[i] = c.text; c.kind == text {
+		if out[i] = c.text; c.kind == cell.Text {
 			out[i] = guard(c.text)
 		}
 	}
@@ -110,9 +113,9 @@ type row struct {
 	paths   [][]string
 }
 
-type cell struct {
+type value struct {
 	text string
-	kind kind
+	kind cell.Kind
 }
 
 func newRow(columns []string) (row, error) {
@@ -123,7 +126,7 @@ func newRow(columns []string) (row, error) {
 	for _, c := range columns {
 		path := []string{c}
 		if strings.HasPrefix(c, "/") {
-			path = pointer(c)
+			path = cell.Pointer(c)
 		}
 		r.paths = append(r.paths, path)
 	}
@@ -141,21 +144,21 @@ func (r *row) headings() []string {
 	return head
 }
 
-func (r *row) cells(body []byte) ([]cell, error) {
+func (r *row) cells(body []byte) ([]value, error) {
 	if out, ok := r.plain(body); ok {
 		return out, nil
 	}
 	return r.decoded(body)
 }
 
-func (r *row) decoded(body []byte) ([]cell, error) {
+func (r *row) decoded(body []byte) ([]value, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var doc map[string]any
 	if err := d.Decode(&doc); err != nil || doc == nil {
 		return nil, errNotObject
 	}
-	out := make([]cell, len(r.paths))
+	out := make([]value, len(r.paths))
 	for i, path := range r.paths {
 		var v any = doc
 		for _, part := range path {
@@ -174,17 +177,17 @@ func (r *row) decoded(body []byte) ([]cell, error) {
 		switch v := v.(type) {
 		case nil:
 		case string:
-			out[i] = cell{v, text}
+			out[i] = value{v, cell.Text}
 		case json.Number:
-			out[i] = cell{v.String(), number}
+			out[i] = value{v.String(), cell.Number}
 		case bool:
-			out[i] = cell{strconv.FormatBool(v), boolean}
+			out[i] = value{strconv.FormatBool(v), cell.Boolean}
 		default:
 			b, err := json.Marshal(v)
 			if err != nil {
 				return nil, err
 			}
-			out[i] = cell{string(b), nested}
+			out[i] = value{string(b), cell.Nested}
 		}
 	}
 	return out, nil
@@ -218,7 +221,7 @@ func guard(s string) string {
 // plainNumber is a sign and digits, in one piece or, after a plus, in groups; it
 // holds nothing to work out.
 func plainNumber(s string) bool {
-	if isNumber(strings.TrimPrefix(s, "+")) && !strings.HasPrefix(s, "+-") {
+	if cell.IsNumber(strings.TrimPrefix(s, "+")) && !strings.HasPrefix(s, "+-") {
 		return true
 	}
 	if s[0] != '+' || len(s) < 2 {

@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve/connector/format/cell"
+	"github.com/reeve-civic/reeve/connector/format/markup"
 )
 
 // What a sheet can hold.
@@ -82,14 +85,14 @@ func (x *xlsxWriter) headings() error {
 		return nil
 	}
 	x.head = false
-	cells := make([]cell, len(x.row.paths))
+	cells := make([]value, len(x.row.paths))
 	for i, p := range x.row.paths {
-		cells[i] = cell{p[len(p)-1], text}
+		cells[i] = value{p[len(p)-1], cell.Text}
 	}
 	return x.write(cells)
 }
 
-func (x *xlsxWriter) write(cells []cell) error {
+func (x *xlsxWriter) write(cells []value) error {
 	if x.n++; x.n > maxSheetRows {
 		return errors.New("a sheet holds 1,048,576 rows at most: write CSV")
 	}
@@ -100,20 +103,20 @@ func (x *xlsxWriter) write(cells []cell) error {
 		at := ` r="` + columnName(i) + n + `"`
 		switch {
 		case c.text == "":
-		case c.kind == boolean:
+		case c.kind == cell.Boolean:
 			value := "0"
 			if c.text == "true" {
 				value = "1"
 			}
 			x.buf.WriteString(`<c` + at + ` t="b"><v>` + value + `</v></c>`)
-		case c.kind == number && exact(c.text):
+		case c.kind == cell.Number && exact(c.text):
 			x.buf.WriteString(`<c` + at + `><v>` + c.text + `</v></c>`)
 		default:
 			if utf8.RuneCountInString(c.text) > maxCellText {
 				return errors.New("a text is longer than a cell of a sheet may be: write CSV")
 			}
 			x.buf.WriteString(`<c` + at + ` t="inlineStr"><is><t xml:space="preserve">`)
-			if err := xmlText(&x.buf, c.text); err != nil {
+			if err := markup.Text(&x.buf, c.text); err != nil {
 				return err
 			}
 			x.buf.WriteString(`</t></is></c>`)

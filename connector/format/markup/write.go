@@ -1,4 +1,4 @@
-package format
+package markup
 
 import (
 	"bytes"
@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
 )
 
-// xmlWriter writes records as they are read: a field is an element, a list one that
+// Writer writes records as they are read: a field is an element, a list one that
 // comes again, a field named @x an attribute, #text the text beside them.
-type xmlWriter struct {
+type Writer struct {
 	w    io.Writer
 	name string
 	buf  bytes.Buffer
@@ -25,25 +27,27 @@ type xmlWriter struct {
 
 var xmlName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_.-]*$`)
 
-func newXMLWriter(spec Spec, w io.Writer) (*xmlWriter, error) {
-	out := &xmlWriter{w: w, name: cmp.Or(spec.Record, "record")}
+// NewWriter writes to w; record is the name of the element of each.
+func NewWriter(w io.Writer, encoding, record string) (*Writer, error) {
+	out := &Writer{w: w, name: cmp.Or(record, "record")}
 	if !xmlName.MatchString(out.name) {
-		return nil, &Error{Message: "recordAt of XML is the name of an element"}
+		return nil, &base.Error{Message: "recordAt of XML is the name of an element"}
 	}
-	if enc, err := encodingOf(spec.Encoding); err != nil || enc != nil {
-		return nil, &Error{Message: "XML is written in utf-8"}
+	if enc, err := base.EncodingOf(encoding); err != nil || enc != nil {
+		return nil, &base.Error{Message: "XML is written in utf-8"}
 	}
 	return out, nil
 }
 
-func (w *xmlWriter) Write(body []byte) error {
+// Write writes a record.
+func (w *Writer) Write(body []byte) error {
 	w.buf.Reset()
 	w.begin()
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var doc map[string]any
 	if err := d.Decode(&doc); err != nil || doc == nil {
-		return errNotObject
+		return errors.New("a record is not a JSON object")
 	}
 	if err := w.element(w.name, doc, 0); err != nil {
 		return err
@@ -53,14 +57,15 @@ func (w *xmlWriter) Write(body []byte) error {
 	return err
 }
 
-func (w *xmlWriter) begin() {
+func (w *Writer) begin() {
 	if !w.some {
 		w.some = true
 		w.buf.WriteString(xml.Header + "<records>\n")
 	}
 }
 
-func (w *xmlWriter) Close() error {
+// Close ends the document.
+func (w *Writer) Close() error {
 	w.buf.Reset()
 	w.begin()
 	w.buf.WriteString("</records>\n")
@@ -68,7 +73,7 @@ func (w *xmlWriter) Close() error {
 	return err
 }
 
-func (w *xmlWriter) element(name string, v any, depth int) error {
+func (w *Writer) element(name string, v any, depth int) error {
 	if !xmlName.MatchString(name) || depth > maxDepth {
 		return fmt.Errorf("the field %q cannot be the name of an XML element", name)
 	}
@@ -100,7 +105,7 @@ func (w *xmlWriter) element(name string, v any, depth int) error {
 	return nil
 }
 
-func (w *xmlWriter) object(name string, v map[string]any, depth int) error {
+func (w *Writer) object(name string, v map[string]any, depth int) error {
 	keys := make([]string, 0, len(v))
 	for k := range v {
 		keys = append(keys, k)
@@ -155,10 +160,10 @@ func scalar(v any) (string, error) {
 	return "", errors.New("a text was expected where the record has a list or an object")
 }
 
-func (w *xmlWriter) text(s string) error { return xmlText(&w.buf, s) }
+func (w *Writer) text(s string) error { return Text(&w.buf, s) }
 
-// xmlText refuses the characters that XML does not have: nothing is lost unseen.
-func xmlText(buf *bytes.Buffer, s string) error {
+// Text escapes a text. It refuses the characters that XML does not have: nothing is lost unseen.
+func Text(buf *bytes.Buffer, s string) error {
 	for _, r := range s {
 		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
 			return errors.New("a record holds a control character, which XML cannot hold")

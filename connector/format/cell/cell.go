@@ -1,4 +1,5 @@
-package format
+// Package cell makes JSON objects out of rows of cells, and values out of texts.
+package cell
 
 import (
 	"encoding/json"
@@ -8,24 +9,23 @@ import (
 	"strings"
 )
 
-const maxColumns = 2000
+// MaxColumns is how many columns there may be.
+const MaxColumns = 2000
 
-// allowed is what the record type allows in a column.
-type allowed uint8
+// Kind is what a cell holds by itself; of several, what a record type allows in it.
+type Kind uint8
 
+// The kinds.
 const (
-	text allowed = 1 << iota
-	number
-	boolean
-	nested // objects and lists
+	Text Kind = 1 << iota
+	Number
+	Boolean
+	Nested // objects and lists
 )
 
-// kind is what a cell holds by itself.
-type kind = allowed
-
-// columns makes objects out of rows of cells.
-type columns struct {
-	names []string // as people know them
+// Columns makes objects out of rows of cells.
+type Columns struct {
+	Names []string // as people know them
 	root  []node
 }
 
@@ -34,24 +34,24 @@ type node struct {
 	key     string
 	head    []byte // `"key":`
 	column  int
-	allowed allowed // 0: not known
+	allowed Kind // 0: not known
 	group   []node
 }
 
-// newColumns prepares columns with these names: of fields, or JSON Pointers whose
+// New prepares columns with these names: of fields, or JSON Pointers whose
 // parts are keys; "" for a column that is not used.
-func newColumns(names []string, types func(string) []string) (*columns, error) {
-	if len(names) > maxColumns {
-		return nil, fmt.Errorf("there are %d columns: %d at most can be read", len(names), maxColumns)
+func New(names []string, types func(string) []string) (*Columns, error) {
+	if len(names) > MaxColumns {
+		return nil, fmt.Errorf("there are %d columns: %d at most can be read", len(names), MaxColumns)
 	}
-	c := &columns{names: names}
+	c := &Columns{Names: names}
 	for i, name := range names {
 		if name == "" {
 			continue
 		}
 		path := []string{name}
 		if name[0] == '/' {
-			path = pointer(name)
+			path = Pointer(name)
 		}
 		if len(path) > 32 {
 			return nil, fmt.Errorf("the column %d points too deep", i+1)
@@ -64,10 +64,10 @@ func newColumns(names []string, types func(string) []string) (*columns, error) {
 }
 
 func put(in *[]node, path []string, column int, types func(string) []string, at string) error {
-	at += "/" + escapePart.Replace(path[0])
+	at += "/" + EscapePart.Replace(path[0])
 	i := slices.IndexFunc(*in, func(n node) bool { return n.key == path[0] })
 	if i < 0 {
-		head := append(appendText(nil, []byte(path[0])), ':')
+		head := append(AppendText(nil, []byte(path[0])), ':')
 		*in = append(*in, node{key: path[0], head: head, column: -1})
 		i = len(*in) - 1
 	} else if len(path) == 1 || (*in)[i].column >= 0 {
@@ -79,35 +79,36 @@ func put(in *[]node, path []string, column int, types func(string) []string, at 
 	}
 	n.column = column
 	if types != nil {
-		n.allowed = allowedBy(types(at))
+		n.allowed = Allowed(types(at))
 	}
 	return nil
 }
 
-func allowedBy(types []string) (a allowed) {
+// Allowed are the kinds that JSON types stand for.
+func Allowed(types []string) (a Kind) {
 	for _, t := range types {
 		switch t {
 		case "string":
-			a |= text
+			a |= Text
 		case "number", "integer":
-			a |= number
+			a |= Number
 		case "boolean":
-			a |= boolean
+			a |= Boolean
 		case "object", "array":
-			a |= nested
+			a |= Nested
 		}
 	}
 	return a
 }
 
-// body appends the object that a row makes. Cells with nothing in them are left out,
+// Append appends the object that a row makes. Cells with nothing in them are left out,
 // and so are groups without a field. kinds is nil where all cells are text.
-func (c *columns) body(dst []byte, cells [][]byte, kinds []kind) []byte {
+func (c *Columns) Append(dst []byte, cells [][]byte, kinds []Kind) []byte {
 	dst, _ = group(dst, c.root, cells, kinds)
 	return dst
 }
 
-func group(dst []byte, nodes []node, cells [][]byte, kinds []kind) (out []byte, some bool) {
+func group(dst []byte, nodes []node, cells [][]byte, kinds []Kind) (out []byte, some bool) {
 	dst = append(dst, '{')
 	for i := range nodes {
 		n := &nodes[i]
@@ -128,40 +129,40 @@ func group(dst []byte, nodes []node, cells [][]byte, kinds []kind) (out []byte, 
 				continue
 			}
 		} else {
-			k := text
+			k := Text
 			if kinds != nil {
 				k = kinds[n.column]
 			}
-			dst = appendCell(dst, cells[n.column], k, n.allowed)
+			dst = AppendCell(dst, cells[n.column], k, n.allowed)
 		}
 		some = true
 	}
 	return append(dst, '}'), some
 }
 
-// appendCell appends a cell as what the record type allows; where that leaves a
+// AppendCell appends a cell as what the record type allows; where that leaves a
 // choice, as what it is by itself.
-func appendCell(dst, cell []byte, k kind, a allowed) []byte {
+func AppendCell(dst, cell []byte, k Kind, a Kind) []byte {
 	if a == 0 {
 		a = k
 	}
-	if a&k != 0 && k != text {
+	if a&k != 0 && k != Text {
 		return append(dst, cell...)
 	}
-	if a&text == 0 {
+	if a&Text == 0 {
 		s := strings.TrimSpace(string(cell))
 		switch {
-		case a&number != 0 && isNumber(s):
+		case a&Number != 0 && IsNumber(s):
 			return append(dst, s...)
-		case a&boolean != 0:
+		case a&Boolean != 0:
 			if b, ok := truth(s); ok {
 				return strconv.AppendBool(dst, b)
 			}
-		case a&nested != 0 && s != "" && (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s)):
+		case a&Nested != 0 && s != "" && (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s)):
 			return append(dst, s...)
 		}
 	}
-	return appendText(dst, cell)
+	return AppendText(dst, cell)
 }
 
 func truth(s string) (value, ok bool) {
@@ -174,8 +175,8 @@ func truth(s string) (value, ok bool) {
 	return false, false
 }
 
-// isNumber reports whether s is a number as JSON writes it.
-func isNumber(s string) bool {
+// IsNumber reports whether s is a number as JSON writes it.
+func IsNumber(s string) bool {
 	digits := func() bool {
 		n := 0
 		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
@@ -207,8 +208,8 @@ func isNumber(s string) bool {
 	return s == ""
 }
 
-// appendText appends a JSON string of good UTF-8.
-func appendText(dst, s []byte) []byte {
+// AppendText appends a JSON string of good UTF-8.
+func AppendText(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); i++ {
@@ -236,9 +237,9 @@ func appendText(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
-// headings names columns by the first row: a second one of a name, and one without,
+// Headings names columns by the first row: a second one of a name, and one without,
 // get a name of their own, so that nothing is lost.
-func headings(cells []string) []string {
+func Headings(cells []string) []string {
 	seen := map[string]int{}
 	names := make([]string, len(cells))
 	for i, c := range cells {
@@ -258,3 +259,17 @@ func headings(cells []string) []string {
 	}
 	return names
 }
+
+// Pointer splits a JSON Pointer.
+func Pointer(p string) []string {
+	parts := strings.Split(strings.TrimPrefix(p, "/"), "/")
+	for i, s := range parts {
+		parts[i] = unescapePart.Replace(s)
+	}
+	return parts
+}
+
+var unescapePart = strings.NewReplacer("~1", "/", "~0", "~")
+
+// EscapePart writes a key as a part of a JSON Pointer.
+var EscapePart = strings.NewReplacer("~", "~0", "/", "~1")
