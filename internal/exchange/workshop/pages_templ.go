@@ -1350,7 +1350,7 @@ func recordPart(v *editView, x tried, open bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Code("What the flow sees of the record of "+x.At, x.Seen).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Code("What the flow sees of record "+x.N, x.Seen).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1373,7 +1373,7 @@ func recordPart(v *editView, x tried, open bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = outcomePart(x.Then, x.At).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = outcomePart(x.Then, x.N).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1395,7 +1395,7 @@ func changedText(x tried) string {
 	return ", in another way than now"
 }
 
-func outcomePart(o outcome, when string) templ.Component {
+func outcomePart(o outcome, n string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1417,7 +1417,7 @@ func outcomePart(o outcome, when string) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if o.Body != "" {
-			templ_7745c5c3_Err = ui.Code("What is sent of the record of "+when, o.Body).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Code("What is sent of record "+n, o.Body).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/reeve-civic/reeve"
@@ -51,6 +52,7 @@ type fileDiff struct {
 
 // tried is a real record as the flow sees it, and what becomes of it.
 type tried struct {
+	N         string // from 1, on the page
 	At, Seen  string // when it came; what the flow sees of it
 	Now, Then outcome
 	Changed   bool
@@ -117,7 +119,7 @@ func (v *editView) tryOn(ctx context.Context, d *Desk, recs []reclog.Record, see
 	for i := range recs {
 		rec := &recs[i]
 		now, then := pair.Both(ctx, rec)
-		x := tried{At: ui.TimeText(rec.At.In(d.o.Zone)), Seen: v.shown(v.draft.Flow.Cut(ctx, rec), sees)}
+		x := tried{N: strconv.Itoa(i + 1), At: ui.TimeText(rec.At.In(d.o.Zone)), Seen: v.shown(v.draft.Flow.Cut(ctx, rec), sees)}
 		x.Now, x.Then = v.outcome(pair, now, sees), v.outcome(pair, then, sees)
 		x.Changed = now.Decision != then.Decision || string(now.Body) != string(then.Body)
 		if now.Decision == flow.Sent && then.Decision == flow.Sent {

@@ -2,6 +2,7 @@ package workshop_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -167,9 +168,18 @@ func TestBrowser(t *testing.T) {
 	r := newRig(t)
 	r.accept(death(1), death(2))
 	chrome := webtest.Browser(t)
-	srv := httptest.NewServer(r.mux)
+	changed := r.ask("GET", edit, nil).press("put:/diedOn", "from", "/died")
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path != "/changed" {
+			r.mux.ServeHTTP(w, q)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(changed.html))
+	}))
 	defer srv.Close()
 	chrome.Check(t, "flow-edit", webtest.Visit{URL: srv.URL + edit}, 200)
+	chrome.Check(t, "flow-changed", webtest.Visit{URL: srv.URL + "/changed"}, 200)
 	visit := webtest.Visit{URL: srv.URL + edit}
 	// By keyboard, Enter at a field on the left leads to the button of the field that
 	// it most likely goes into, and Escape leads back.
