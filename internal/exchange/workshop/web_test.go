@@ -63,6 +63,7 @@ func TestWrongChangesAreNotSaved(t *testing.T) {
 		{"map", `root = env("HOME")`, "may not call it"},
 		{"filter", "record.secret == 1", "the agreement does not name"},
 		{"filter", "record.", "cannot be read"},
+		{"map", taxMap + strings.Repeat("# long\n", 2000), "is changed in its file, maps/tax.blobl"},
 	} {
 		if q := p.press("save", x[0], x[1]).has(x[2]); q.code != 422 {
 			t.Errorf("%v: %d", x, q.code)

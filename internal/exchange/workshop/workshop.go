@@ -213,9 +213,12 @@ func (d *Desk) tame(ctx context.Context, r *draft, recs []reclog.Record) error {
 			bodies = append(bodies, cut)
 		}
 	}
+	if len(r.Map) > sandbox.MaxSource {
+		return reeve.E(reeve.TooLarge, "workshop.tame", "a map of more than %d KiB is changed in its file, %s", sandbox.MaxSource>>10, r.file)
+	}
 	_, err := d.o.Box.Run(ctx, r.Map, bodies)
-	if k := reeve.KindOf(err); k == reeve.Invalid || k == reeve.TooLarge {
-		return err
+	if reeve.KindOf(err) == reeve.TooLarge {
+		return reeve.E(reeve.TooLarge, "workshop.tame", "the map takes too long or makes too much: it was stopped, and nothing was tried")
 	}
 	return err
 }
