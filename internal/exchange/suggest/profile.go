@@ -23,6 +23,7 @@ type column struct {
 	words  []string // of all keys
 	leaf   []string // of the last
 	list   bool     // a list of texts, read as one
+	mixed  bool     // or a text alone
 	filled int      // rows that have it
 	values []any    // different ones, the first that came
 	more   bool     // there are others
@@ -53,6 +54,9 @@ func (c *column) label() string {
 // expr reads it in a map.
 func (c *column) expr() string {
 	s := c.place()
+	if c.mixed {
+		s = "[" + s + "].flatten()"
+	}
 	if c.list {
 		s += `.join(" ")`
 	}
@@ -197,7 +201,7 @@ func (p *profile) leaf(tokens []string, v any, list bool) {
 		p.columns = append(p.columns, c)
 	}
 	if c.list != list {
-		return // now a list, now none: the first is believed
+		c.list, c.mixed = true, true // XML has no lists of one
 	}
 	c.filled++
 	s, ok := v.(string)

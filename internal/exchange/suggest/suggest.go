@@ -387,6 +387,9 @@ func (s *suggester) list(f *contract.Field, leaf []string, out map[string]*Field
 		c := columns[i]
 		c.taken = true
 		out[f.Path] = &Field{Path: f.Path, Columns: []string{c.label()}, Confidence: 0.85, Required: f.Required, sources: []*column{c}, expr: c.place() + " | deleted()"}
+		if c.mixed {
+			out[f.Path].expr = fmt.Sprintf("if %[1]s == null { deleted() } else { [%[1]s].flatten() }", c.place())
+		}
 		return
 	}
 	p := s.joined(f, columns, `""`, 0.75)

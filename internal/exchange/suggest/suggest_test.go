@@ -164,6 +164,15 @@ missing [] unused [] good 0 of 2, unreadable 0
 /person/name/given <- /name/given (sure) 
 missing ["/standing"] unused ["resourceType"] good 0 of 2, unreadable 0
 `},
+		{"deaths.xml", "life-event.json", `<r><d><died>2024-01-01</died><p><surname>A</surname><born>1940-02-12</born><line>1 High St</line><line>Flat 2</line><town>T</town></p></d>
+<d><died>2024-01-02</died><p><surname>B</surname><born>1941-02-12</born><line>2 High St</line><town>T</town></p></d></r>`, `/event <- "death" (sure) the only value that it may have
+/occurredOn <- died (perhaps) 
+/person/address/lines <- /p/line (sure) 
+/person/address/town <- /p/town (likely) 
+/person/dateOfBirth <- /p/born (likely) 
+/person/name/family <- /p/surname (likely) 
+missing ["/person/name/given" "/standing"] unused [] good 0 of 2, unreadable 0
+`},
 		{"deaths.ndjson", "elsewhere/payment.json", `{"reference":"a","pence":1,"on":"2024-01-02","other":true}`, ` <-  (sure) the rows are such records as they are
 missing [] unused [] good 1 of 1, unreadable 0
 `},

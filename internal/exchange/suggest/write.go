@@ -262,6 +262,9 @@ func (s *suggester) schema(out *Suggestion) string {
 			}
 			n = n.props[t]
 		}
+		if c.mixed {
+			continue
+		}
 		if c.list {
 			n.items = &node{}
 			n = n.items
