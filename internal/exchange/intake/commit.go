@@ -48,32 +48,32 @@ func (it *item) refuse(kind reeve.Kind, code, message string) {
 	it.problems = []reeve.Problem{{Message: message}}
 }
 
-// commit makes a batch durable and writes its receipts.
-func (r *run) commit(b *batch) error {
-	t, ok := b.rules.Types.Type(r.call.Type)
-	strict := ok && t.Strict
-	var c Counts
+// commit makes batches durable, all or none, and writes their receipts.
+func (r *run) commit(load []*batch) error {
+	var all Counts
 	var lines []byte
-	spool := r.count > 0 && r.call.Mark == nil // the receipts of a short submission are not kept
+	spool := r.count+len(load) > 1 && r.call.Mark == nil // the receipts of a short submission are not kept
 	err := r.d.o.DB.Update(r.ctx, func(tx *store.Tx) error {
-		c, lines = Counts{}, nil
-		if err := r.decide(tx, b, strict); err != nil {
+		all, lines = Counts{}, nil
+		for _, b := range load {
+			c, err := r.settle(tx, b)
+			if err != nil {
+				return err
+			}
+			all.plus(c)
+			for i := range b.items {
+				lines = b.items[i].receipt(lines)
+			}
+		}
+		if err := see(tx, r.call.Actor.Party, r.call.Type, all); err != nil || !spool {
 			return err
 		}
-		for i := range b.items {
-			lines = b.items[i].receipt(lines)
-			c.add(b.items[i].status)
-		}
-		if err := see(tx, r.call.Actor.Party, r.call.Type, c); err != nil {
-			return err
-		}
-		if err := r.mark(tx, b, c); err != nil || !spool {
-			return err
-		}
-		if r.count == 1 {
+		if !r.result.spooled {
 			if err := putSubmission(tx, r.submission("receiving")); err != nil {
 				return err
 			}
+		}
+		if r.count == 1 {
 			if err := r.d.putReceipts(tx, r.result.Submission, 0, r.result.lines); err != nil {
 				return err
 			}
@@ -84,15 +84,9 @@ func (r *run) commit(b *batch) error {
 		return err
 	}
 	res := r.result
-	res.Counts.plus(c)
-	for i := range b.items {
-		it := &b.items[i]
-		if it.code != "" && res.FirstWhy == "" {
-			res.First, res.FirstWhy = it.kind, it.problems[0].Message
-		}
-		if it.code == outside {
-			res.Outside++
-		}
+	res.Counts.plus(all)
+	for _, b := range load {
+		res.note(b)
 	}
 	r.count++
 	if spool {
@@ -101,6 +95,31 @@ func (r *run) commit(b *batch) error {
 		res.lines = lines
 	}
 	return nil
+}
+
+// settle decides about a batch and says how far the rows have come.
+func (r *run) settle(tx *store.Tx, b *batch) (c Counts, err error) {
+	t, ok := b.rules.Types.Type(r.call.Type)
+	if err := r.decide(tx, b, ok && t.Strict); err != nil {
+		return c, err
+	}
+	for i := range b.items {
+		c.add(b.items[i].status)
+	}
+	return c, r.mark(tx, b, c)
+}
+
+// note keeps why the first record was refused, and how many were outside.
+func (r *Result) note(b *batch) {
+	for i := range b.items {
+		it := &b.items[i]
+		if it.code != "" && r.FirstWhy == "" {
+			r.First, r.FirstWhy = it.kind, it.problems[0].Message
+		}
+		if it.code == outside {
+			r.Outside++
+		}
+	}
 }
 
 // decide settles every record of a batch, on the committer.

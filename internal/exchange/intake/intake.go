@@ -327,7 +327,7 @@ func (r *run) read() error {
 	stop := make(chan struct{})
 	go pump(r.call.Body, chunks, free, bodyErr)
 
-	r.order, r.landed = make(chan *batch, 2), make(chan struct{}, 1)
+	r.order, r.landed = make(chan *batch, atOnce), make(chan struct{}, 1)
 	committed := make(chan error, 1)
 	go r.commitAll(stop, committed)
 
@@ -368,22 +368,62 @@ func (r *run) read() error {
 // commitAll commits batches in order, and closes stop at the first that fails.
 func (r *run) commitAll(stop chan<- struct{}, committed chan<- error) {
 	var failed error
-	for b := range r.order {
-		err := <-b.ready
+	var next *batch
+	for {
+		b := next
+		if b == nil {
+			var ok bool
+			if b, ok = <-r.order; !ok {
+				break
+			}
+		}
+		load, err := []*batch{b}, <-b.ready
+		next = nil
 		if failed == nil && err == nil {
-			err = r.commit(b)
+			load, next = r.gather(load)
+			err = r.commit(load)
 		}
 		if failed == nil && err != nil {
 			failed = err
 			close(stop)
 		}
-		r.flying.Add(-1)
+		r.flying.Add(-int64(len(load)))
 		select {
 		case r.landed <- struct{}{}:
 		default:
 		}
 	}
 	committed <- failed
+}
+
+// atOnce is how many batches are committed together at most, where the database is
+// slower than what comes in: it waits for the disk once for all of them.
+const atOnce = 4
+
+// gather adds the batches that are checked already. The first that is not, or that
+// failed, is next.
+func (r *run) gather(load []*batch) (_ []*batch, next *batch) {
+	for len(load) < atOnce {
+		select {
+		case b, ok := <-r.order:
+			if !ok {
+				return load, nil
+			}
+			select {
+			case err := <-b.ready:
+				if err != nil {
+					b.ready <- err
+					return load, b
+				}
+			default:
+				return load, b
+			}
+			load = append(load, b)
+		default:
+			return load, nil
+		}
+	}
+	return load, nil
 }
 
 // chunks yields the parts of the body; where none is at hand and nothing is under
