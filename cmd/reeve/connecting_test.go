@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -47,6 +48,69 @@ func TestConnecting(t *testing.T) {
 			t.Errorf("%s was told a gate code", name)
 		}
 	}
+}
+
+// TestHeldRecords runs the commands of docs/held-records.md, and corrects as it says.
+func TestHeldRecords(t *testing.T) {
+	text, _ := document(t, "held-records.md")
+	source := ""
+	for _, m := range fenced.FindAllStringSubmatch(text, -1) {
+		if m[1] == "blobl" {
+			source = m[3]
+		}
+	}
+	dir, addr := shortDir(t), address(t)
+	guest := &reader{t: t, addr: addr}
+	walk(t, "held-records.md", replaced(t, addr, "/tmp/held", dir), func(step) {}, func(s step, out string) {
+		if !s.looks {
+			prints(t, out, s.said...)
+		}
+		if !strings.Contains(s.script, "staff invite") {
+			return
+		}
+		guest.signIn(out)
+		guest.sees("/staff/held", "must be a date, written like 2026-01-31", "r1-4")
+		mistake := regexp.MustCompile(`/staff/mistakes/[^"]+`).FindString(guest.do(http.MethodGet, "/staff/held"))
+		if _, trial := guest.fill(http.MethodPost, mistake, url.Values{"source": {source}}); !strings.Contains(trial, "Apply it to the 3 that would be in order") {
+			t.Errorf("the trial does not say that 3 would be in order:\n%s", trial)
+		}
+		if status, _ := guest.fill(http.MethodPost, mistake, url.Values{"source": {source}, "keep": {"yes"}, "do": {"apply"}}); status != http.StatusOK {
+			t.Fatalf("the correction is not applied: %d", status)
+		}
+		guest.sees("/staff/corrections/1", "Undo", "Release now")
+		if status, _ := guest.fill(http.MethodPost, "/staff/corrections/1", url.Values{"decision": {"release"}}); status != http.StatusOK {
+			t.Fatalf("the correction is not released: %d", status)
+		}
+	})
+	guest.sees("/staff/corrections", "rule 1")
+}
+
+// TestTestingFlows runs the commands of docs/testing-flows.md.
+func TestTestingFlows(t *testing.T) {
+	walk(t, "testing-flows.md", replaced(t, address(t), "/tmp/flows", shortDir(t)), func(step) {}, func(s step, out string) {
+		prints(t, out, s.said...)
+	})
+}
+
+// TestProcesses runs the commands of docs/processes.md, and holds what it shows of
+// the demo to the demo.
+func TestProcesses(t *testing.T) {
+	text, root := document(t, "processes.md")
+	demo := read(t, root, "demo/body/exchange/house-move.yaml") + read(t, root, "demo/body/exchange/maps/house-move-to-council-tax.blobl")
+	for _, m := range fenced.FindAllStringSubmatch(text, -1) {
+		if (m[1] == "yaml" || m[1] == "blobl") && !strings.Contains(demo, m[3]) {
+			t.Errorf("this is not in the demo:\n%s", m[3])
+		}
+	}
+	walk(t, "processes.md", replaced(t, address(t), "/tmp/process", ""), func(step) {}, func(s step, out string) {
+		prints(t, out, s.said...)
+	})
+}
+
+// replaced puts the program, an address and a folder into the commands of a document.
+func replaced(t *testing.T, addr, folder, dir string) *strings.Replacer {
+	t.Helper()
+	return strings.NewReplacer("make build\n", "", "bin/reeve ", program(t)+" ", "127.0.0.1:8090", addr, folder, dir)
 }
 
 // correct presses Correct and send on.

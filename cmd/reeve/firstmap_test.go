@@ -109,6 +109,9 @@ type step struct {
 func steps(text string) (all []step) {
 	at := fenced.FindAllStringSubmatchIndex(text, -1)
 	for i, m := range at {
+		if text[m[2]:m[3]] != "sh" {
+			continue
+		}
 		end := len(text)
 		if i+1 < len(at) {
 			end = at[i+1][0]
@@ -120,7 +123,7 @@ func steps(text string) (all []step) {
 	return all
 }
 
-var looking = regexp.MustCompile(`^(sqlite3 \S+ ['"]select|cat |curl -s |\S+ replay \S+ --dry-run|\S+ replay list)`)
+var looking = regexp.MustCompile(`^(sqlite3 \S+ ['"]select|cat [^>]|curl -s |\S+ replay \S+ --dry-run|\S+ replay list)`)
 
 // walk runs the commands of a document in their order, as a reader would, from the
 // root of the project; in puts the test's own addresses and folders in. What ends with
