@@ -69,12 +69,7 @@ func (r *run) commit(load []*batch) error {
 			return err
 		}
 		if !r.result.spooled {
-			if err := putSubmission(tx, r.submission("receiving")); err != nil {
-				return err
-			}
-		}
-		if r.count == 1 {
-			if err := r.d.putReceipts(tx, r.result.Submission, 0, r.result.lines); err != nil {
+			if err := r.spool(tx); err != nil {
 				return err
 			}
 		}
@@ -95,6 +90,15 @@ func (r *run) commit(load []*batch) error {
 		res.lines = lines
 	}
 	return nil
+}
+
+// spool begins to keep receipts in the database, with those of the first batches if
+// there are any yet.
+func (r *run) spool(tx *store.Tx) error {
+	if err := putSubmission(tx, r.submission("receiving")); err != nil || r.count == 0 {
+		return err
+	}
+	return r.d.putReceipts(tx, r.result.Submission, 0, r.result.lines)
 }
 
 // settle decides about a batch and says how far the rows have come.
