@@ -121,7 +121,10 @@ func (s *suggester) single(all []pair) {
 			}
 		}
 		if best >= 0 && !others && (named[all[best].column] < 0.6 || named[all[best].column] == all[best].names) {
-			all[best].score = min(0.98, max(all[best].score, 0.5)+0.1)
+			all[best].score = max(all[best].score, 0.5)
+			if all[best].names > 0 {
+				all[best].score = min(0.98, all[best].score+0.1)
+			}
 		}
 	}
 }

@@ -133,7 +133,7 @@ missing [] unused ["Clerk"] good 3 of 5, unreadable 1
 		{"payments.csv", "elsewhere/payment.json", "Payment Reference,Amount (£),Date Paid,Fund Code,Payer\nP1,12.50,01/04/2024,CT,Smith\nP2,\"1,200.00\",02/04/2024,HB,Jones\nP3,7,30/04/2024,CT,O'Neill\n",
 			`/fund <- Fund Code (likely) 
 /on <- Date Paid (likely) a date written day/month/year
-/pence <- Amount (£) (likely) pounds as pence
+/pence <- Amount (£) (perhaps) pounds as pence
 /reference <- Payment Reference (likely) 
 missing [] unused ["Payer"] good 3 of 3, unreadable 0
 `},
