@@ -2,11 +2,11 @@ package sqldb
 
 import (
 	"fmt"
-	"io"
 	"runtime"
 	"testing"
 
 	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/connector/format"
 )
 
 // fill makes a table of n rows of about a kilobyte.
@@ -29,29 +29,15 @@ func readLarge(t testing.TB, src *Source, n int) (rows int64, peak uint64) {
 	var before, m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	err := src.Read(t.Context(), "", func(p connector.Portion) error {
-		r, err := p.Open(t.Context())
-		if err != nil {
-			return err
+	err := eachRow(t.Context(), src, "", func(row format.Row) {
+		rows++
+		if len(row.Body) < 900 {
+			t.Fatalf("%s", row.Body)
 		}
-		defer r.Close()
-		for {
-			row, err := r.Next()
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			rows++
-			if len(row.Body) < 900 {
-				t.Fatalf("%s", row.Body)
-			}
-			if rows%int64(n/20) == 0 {
-				runtime.GC()
-				runtime.ReadMemStats(&m)
-				peak = max(peak, m.HeapAlloc-min(before.HeapAlloc, m.HeapAlloc))
-			}
+		if rows%int64(n/20) == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapAlloc-min(before.HeapAlloc, m.HeapAlloc))
 		}
 	})
 	if err != nil {

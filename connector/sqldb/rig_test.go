@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/connector/connectortest"
+	"github.com/reeve-civic/reeve/connector/format"
 	"github.com/reeve-civic/reeve/internal/kernel/store/storetest"
 )
 
@@ -137,30 +139,37 @@ func one(t testing.TB, to connector.Sink, id, body string) connector.Result {
 	return to.Send(t.Context(), []connector.Item{{ID: id, Key: id, Body: []byte(body)}})[0]
 }
 
-// bodies reads everything that is there after position, and returns where to go on.
-func bodies(t testing.TB, src connector.Source, after string) (all []string, position string) {
-	t.Helper()
-	position = after
-	if err := src.Read(t.Context(), after, func(p connector.Portion) error {
-		r, err := p.Open(t.Context())
+// eachRow hands over every row that is there after position.
+func eachRow(ctx context.Context, src connector.Source, after string, fn func(format.Row)) error {
+	return src.Read(ctx, after, func(p connector.Portion) error {
+		r, err := p.Open(ctx)
 		if err != nil {
 			return err
 		}
 		defer r.Close()
 		for {
 			row, err := r.Next()
+			if err == io.EOF {
+				return nil
+			}
 			if err != nil {
-				if err.Error() == "EOF" {
-					return nil
-				}
 				return err
 			}
-			if row.Problem != "" {
-				all = append(all, "problem: "+row.Problem)
-			} else {
-				all = append(all, string(row.Body))
-			}
-			position = row.Position
+			fn(row)
+		}
+	})
+}
+
+// bodies reads everything that is there after position, and returns where to go on.
+func bodies(t testing.TB, src connector.Source, after string) (all []string, position string) {
+	t.Helper()
+	position = after
+	if err := eachRow(t.Context(), src, after, func(row format.Row) {
+		position = row.Position
+		if row.Problem != "" {
+			all = append(all, "problem: "+row.Problem)
+		} else {
+			all = append(all, string(row.Body))
 		}
 	}); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/connector/format"
 )
 
 // TestTies: rows that share a value of the cursor are read once each, in one order, also
@@ -52,23 +53,7 @@ func TestTies(t *testing.T) {
 
 func positions(t *testing.T, src *Source) (all []string) {
 	t.Helper()
-	if err := src.Read(t.Context(), "", func(p connector.Portion) error {
-		r, err := p.Open(t.Context())
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		for {
-			row, err := r.Next()
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			all = append(all, row.Position)
-		}
-	}); err != nil {
+	if err := eachRow(t.Context(), src, "", func(row format.Row) { all = append(all, row.Position) }); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -234,20 +219,7 @@ func TestFull(t *testing.T) {
 
 func readError(t *testing.T, src *Source) error {
 	t.Helper()
-	err := src.Read(t.Context(), "", func(p connector.Portion) error {
-		r, err := p.Open(t.Context())
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		for {
-			if _, err := r.Next(); err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-	})
+	err := eachRow(t.Context(), src, "", func(format.Row) {})
 	if err == nil {
 		t.Error("no error")
 		return errors.New("none")
@@ -411,15 +383,7 @@ func TestSilence(t *testing.T) {
 		time.AfterFunc(50*time.Millisecond, cancel)
 		s.Timeout = 0
 		src := r.source(t, s)
-		err := src.Read(ctx, "", func(p connector.Portion) error {
-			rd, err := p.Open(ctx)
-			if err != nil {
-				return err
-			}
-			defer rd.Close()
-			_, err = rd.Next()
-			return err
-		})
+		err := eachRow(ctx, src, "", func(format.Row) {})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("stopped: %v", err)
 		}
