@@ -90,6 +90,13 @@ func (v *village) withoutScripts(staff, partner, resident *guest, optOut string)
 	if text := staff.get("/staff/held"); !strings.Contains(text, "/staff/parked/") {
 		v.Error("what was corrected did not go on, and was not parked where the receiver refused it")
 	}
+	staff.get(staff.first("/staff/held", "/staff/mistakes/"))
+	staff.form("Try it on all of them").submit("/staff/mistakes/", url.Values{"source": {"root = this\nroot.data.property.squirrels = deleted()\nroot.data.user.role = \"applicant\"\nroot.data.application.declaration.accurate = true\nroot.files = []"}})
+	action, correction := staff.form("Apply it to the").parse()
+	correction.Set("do", "apply")
+	if text := staff.read(staff.http.PostForm(action.String(), correction)); !strings.Contains(text, "Release now") {
+		v.Error("a correction of many was not applied")
+	}
 	staff.get(staff.first("/staff/cases", "/staff/cases/"))
 	for strings.Contains(staff.text, "Mark as done") {
 		staff.form("Mark as done").submit("", url.Values{"done": {"yes"}})
