@@ -119,16 +119,16 @@ func Read(set *def.Set) (found []Example, problems []def.Problem) {
 			continue
 		}
 		if len(found) == maxExamples {
-			return found, append(problems, def.Problem{File: file, Message: fmt.Sprintf("there are more than %d examples: no more are read", maxExamples)})
+			return found, append(problems, def.Problem{File: file, Line: 1, Col: 1, Message: fmt.Sprintf("there are more than %d examples: no more are read", maxExamples)})
 		}
 		o, ok := set.Lookup("Flow", id)
 		if !ok {
-			problems = append(problems, def.Problem{File: file, Message: fmt.Sprintf("there is no Flow %q: examples stand in %s/FLOW", id, Folder)})
+			problems = append(problems, def.Problem{File: file, Line: 1, Col: 1, Message: fmt.Sprintf("there is no Flow %q: examples stand in %s/FLOW", id, Folder)})
 			continue
 		}
 		text, err := set.File(file)
 		if err != nil {
-			problems = append(problems, def.Problem{File: file, Message: err.Error()})
+			problems = append(problems, def.Problem{File: file, Line: 1, Col: 1, Message: err.Error()})
 			continue
 		}
 		b, p := Parse(text)
@@ -148,19 +148,23 @@ func Read(set *def.Set) (found []Example, problems []def.Problem) {
 // Parse reads the file of an example.
 func Parse(text []byte) (b Body, bad *def.Problem) {
 	if len(text) > maxFile {
-		return b, &def.Problem{Message: "an example has at most 1 MiB"}
+		return b, &def.Problem{Line: 1, Col: 1, Message: "an example has at most 1 MiB"}
 	}
 	if _, err := rawjson.Decode(text); err != nil {
 		var where *rawjson.Error
 		if errors.As(err, &where) {
 			return b, at(text, where.Offset, where.Message)
 		}
-		return b, &def.Problem{Message: err.Error()}
+		return b, &def.Problem{Line: 1, Col: 1, Message: err.Error()}
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&b); err != nil && !errors.Is(err, io.EOF) {
-		return b, at(text, int(d.InputOffset()), explained(err))
+		where := int(d.InputOffset())
+		if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
+			where = bytes.Index(text, []byte(m[1]))
+		}
+		return b, at(text, where, explained(err))
 	}
 	if b.Skipped != "" && !slices.Contains(skips, b.Skipped) {
 		return b, &def.Problem{Line: 1, Col: 1, Message: fmt.Sprintf("skipped is %q: write one of %s", b.Skipped, strings.Join(skips, ", "))}

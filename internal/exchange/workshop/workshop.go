@@ -175,7 +175,11 @@ func (d *Desk) try(ctx context.Context, r *draft, recs []reclog.Record) error {
 		return nil
 	}
 	if r.Map != r.was {
-		if r.problem = d.tame(ctx, r, recs); r.problem != nil {
+		if err := d.tame(ctx, r, recs); err != nil {
+			if k := reeve.KindOf(err); k != reeve.Invalid && k != reeve.TooLarge {
+				return err
+			}
+			r.problem = err
 			return nil
 		}
 	}
