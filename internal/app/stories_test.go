@@ -46,6 +46,8 @@ import (
 //	                     how: ok (default), down, refuse, vanish (takes, never answers),
 //	                     or the JSON that it answers with
 //	folder NAME          a folder that takes files; definitions reach it at env:NAME
+//	sql NAME STATEMENT   run SQL in a SQLite database that definitions reach at env:NAME;
+//	                     rows are stdout
 //	token ORG VAR        give ORG a token and keep it in $VAR
 //	signin ROLE...       sign in as staff in the story's browser
 //	send TYPE TOKEN FILE [header=value ...]   POST /v1/records/TYPE; the answer is stdout
@@ -81,7 +83,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"house": cmd(1, (*story).house), "restart": cmd(0, (*story).restart), "receiver": cmd(1, (*story).receiver),
-			"edit": cmd(3, (*story).edit), "reload": cmd(0, (*story).reload), "folder": cmd(1, (*story).folder), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
+			"edit": cmd(3, (*story).edit), "reload": cmd(0, (*story).reload), "folder": cmd(1, (*story).folder), "sql": cmd(2, (*story).sql), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
 			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
 			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
 			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "operator": cmd(2, (*story).operator), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),
