@@ -161,6 +161,10 @@ GET /staff/journal                          governance integration admin
 POST /staff/journal/verify                  governance integration admin
 GET /staff/deliveries/uncertain             caseworker integration admin
 POST /staff/deliveries/{flow}/{n}           caseworker integration admin
+GET /staff/processes                        staff
+GET /staff/processes/{id}                   staff
+GET /staff/processes/{id}/{n}               caseworker integration admin
+POST /staff/processes/{id}/{n}              caseworker integration admin
 GET /staff/feeds                            caseworker integration admin
 GET /staff/feeds/{id}                       caseworker integration admin
 POST /staff/feeds/{id}/run                  caseworker integration admin
