@@ -22,7 +22,8 @@ type plan struct {
 
 // tableColumns asks the catalogue, so that a user who may only insert can write.
 func (d *database) tableColumns(ctx context.Context, q querier) (cols []column, err error) {
-	query, args := "", []any{}
+	var query string
+	var args []any
 	switch d.engine {
 	case postgres:
 		query = `select a.attname, upper(coalesce(b.typname, t.typname)), case when t.typtype = 'd' then t.typtypmod else a.atttypmod end, coalesce(b.typcategory, t.typcategory)::text || coalesce(b.typtype, t.typtype)::text, a.attgenerated <> ''
