@@ -81,6 +81,11 @@ func check(c *def.Checker, o *def.Object) {
 	case target.Internal() != (s.Style == "internal"):
 		c.Problem("spec.address", "an address internal:NAME and style: internal go together")
 	}
+	if s.Read != nil && s.Read.Schedule != "" {
+		if _, err := ParseSchedule(s.Read.Schedule, time.UTC); err != nil {
+			c.Problem("spec.read.schedule", "%s", err)
+		}
+	}
 	s.Auth.Check(func(path, message string) { c.Problem("spec.auth."+path, "%s", message) })
 	checkConnector(c, s, target)
 	for at, p := range map[string]string{"spec.path": s.Path, "spec.lookup": s.Lookup} {
@@ -129,11 +134,6 @@ func checkConnector(c *def.Checker, s *Spec, target Target) {
 	}
 	if conn == nil {
 		return
-	}
-	if s.Read != nil && s.Read.Schedule != "" {
-		if _, err := ParseSchedule(s.Read.Schedule, time.UTC); err != nil {
-			c.Problem("spec.read.schedule", "%s", err)
-		}
 	}
 	if s.Read != nil && conn.Source == nil {
 		c.Problem("spec.read", "the connector %s cannot read: see reeve connectors", conn.Name)

@@ -57,6 +57,7 @@ func TestCheck(t *testing.T) {
 	for _, c := range []struct{ spec, want string }{
 		{"style: api\n  address: env:X\n  repeat: key", ""},
 		{"style: api\n  address: env:X\n  repeat: put\n  path: /d/{key}", ""},
+		{"style: file\n  address: env:X\n  read: {record: rec-a.v1, schedule: every day}", "is not a schedule"},
 		{"style: file\n  address: file:///x\n  format: csv\n  columns: [a, /b/c]", ""},
 		{"style: internal\n  address: internal:life-events", ""},
 		{"style: api\n  address: internal:life-events", "go together"},
@@ -69,7 +70,7 @@ func TestCheck(t *testing.T) {
 		{"style: file\n  format: csv", "columns"},
 		{"style: file\n  columns: [a]", "format: csv"},
 	} {
-		src := "apiVersion: reeve/v1\nkind: System\nmetadata: {id: sys-a, name: A}\nspec: {}\n---\napiVersion: reeve/v1\nkind: Interface\nmetadata: {id: if-a, name: A}\nspec:\n  system: sys-a\n  " + c.spec + "\n"
+		src := "apiVersion: reeve/v1\nkind: System\nmetadata: {id: sys-a, name: A}\nspec: {}\n---\napiVersion: reeve/v1\nkind: RecordType\nmetadata: {id: rec-a.v1, name: A}\nspec: {}\n---\napiVersion: reeve/v1\nkind: Interface\nmetadata: {id: if-a, name: A}\nspec:\n  system: sys-a\n  " + c.spec + "\n"
 		_, problems := def.Load(fstest.MapFS{"a.yaml": {Data: []byte(src)}}, reg)
 		got := ""
 		for _, p := range problems {
