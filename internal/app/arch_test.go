@@ -225,6 +225,10 @@ func (h *house) imports(p place, imp string) {
 		if internal || to[0] != strings.Split(p.dir, "/")[0] {
 			bad("a public package imports only the vocabulary")
 		}
+	case strings.HasPrefix(p.dir, "examples/"):
+		if internal {
+			bad("an example stands on what is public")
+		}
 	case p.dir == "demo" || strings.HasPrefix(p.dir, "demo/"):
 		if internal {
 			bad("the demo uses Reeve from outside, like everybody else")
