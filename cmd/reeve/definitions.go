@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/app/offline"
@@ -68,18 +69,31 @@ func (s schemaCmd) Run() error {
 }
 
 type connectorsCmd struct {
-	JSON     bool `help:"Print the list as JSON." xor:"how"`
-	Markdown bool `help:"Print the reference of all connectors in Markdown." xor:"how"`
+	Name     string `arg:"" optional:"" help:"Only this one: sftp."`
+	JSON     bool   `help:"Print the list as JSON." xor:"how"`
+	Markdown bool   `help:"Print the reference of all connectors in Markdown." xor:"how"`
 }
 
 func (c connectorsCmd) Run() error {
+	list := offline.Connectors()
+	if c.Name != "" && !c.Markdown {
+		names := make([]string, 0, len(list))
+		for _, one := range list {
+			names = append(names, one.Name)
+		}
+		i := slices.Index(names, c.Name)
+		if i < 0 {
+			return fmt.Errorf("there is no connector %q: there are %s", c.Name, strings.Join(names, ", "))
+		}
+		list = list[i : i+1]
+	}
 	switch {
 	case c.JSON:
-		return printJSON(offline.Connectors())
+		return printJSON(list)
 	case c.Markdown:
 		fmt.Print(offline.ConnectorReference())
 	default:
-		for _, one := range offline.Connectors() {
+		for _, one := range list {
 			fmt.Println(one)
 		}
 	}
