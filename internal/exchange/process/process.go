@@ -141,11 +141,17 @@ func (d *Runner) Step(ctx context.Context) (int, error) {
 
 // begin makes runs of the records that came in since.
 func (d *Runner) begin(ctx context.Context, p *Process) (did int, err error) {
-	if !d.ready[p.ID] {
+	d.mu.Lock()
+	known := d.ready // of the set in force: another takes its place with the next
+	ready := known[p.ID]
+	d.mu.Unlock()
+	if !ready {
 		if err := d.settleIn(ctx, p); err != nil {
 			return 0, err
 		}
-		d.ready[p.ID] = true
+		d.mu.Lock()
+		known[p.ID] = true
+		d.mu.Unlock()
 	}
 	var recs []reclog.Record
 	var position int64

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,7 +31,9 @@ func (w *work) move(ctx context.Context) (err error) {
 	if w.rec, err = w.d.o.Log.Get(ctx, w.r.n); err != nil {
 		return err
 	}
-	for ctx.Err() == nil && (w.r.state == Running || w.r.state == Undoing) {
+	// With definitions that are no longer in force nothing is begun: an agreement may
+	// have ended with them.
+	for ctx.Err() == nil && w.d.Set() == w.set && (w.r.state == Running || w.r.state == Undoing) {
 		f := w.flow()
 		if f == nil {
 			if err := w.next(ctx); err != nil {
@@ -66,19 +69,19 @@ func (w *work) next(ctx context.Context) error {
 func (w *work) advance(tx *store.Tx) error {
 	r := w.r
 	r.tries, r.due, r.since = 0, time.Time{}, time.Time{}
-	r.kept.Body, r.kept.Trying, r.kept.Maybe = nil, false, false
+	r.kept.Body, r.kept.Flow, r.kept.Trying, r.kept.Maybe = nil, "", false, false
 	if r.state == Running {
 		if r.step++; r.step < len(w.p.Steps) {
 			return nil
 		}
 		return w.end(tx, Done, "completed")
 	}
-	done, err := doneSteps(tx, r)
+	done, err := doneFlows(tx, r)
 	if err != nil {
 		return err
 	}
-	for r.step--; r.step >= 0; r.step-- {
-		if done[r.step] && w.p.Steps[r.step].Undo != nil {
+	for r.step = min(r.step, len(w.p.Steps)) - 1; r.step >= 0; r.step-- {
+		if st := w.p.Steps[r.step]; st.Undo != nil && slices.ContainsFunc(done, func(id string) bool { return is(st.Flow, id) }) {
 			return nil
 		}
 	}
@@ -88,17 +91,20 @@ func (w *work) advance(tx *store.Tx) error {
 	return w.d.o.Park(tx, Failed{Process: r.process, N: r.n, Record: r.record, Problems: []reeve.Problem{{Message: r.why}}})
 }
 
-// doneSteps are the steps of a run that were done, or may have been.
-func doneSteps(tx *store.Tx, r *run) (map[int]bool, error) {
+// doneFlows are the flows of a run's steps that were done, or may have been: the steps
+// may stand in another order by now.
+func doneFlows(tx *store.Tx, r *run) (done []string, err error) {
 	rows, err := stepsOf(tx, r.process, r.n)
-	done := map[int]bool{}
 	for _, s := range rows {
 		if !s.undo && (s.state == "done" || s.state == "maybe") {
-			done[s.step] = true
+			done = append(done, s.flow)
 		}
 	}
 	return done, err
 }
+
+// is reports whether a flow has an id, or had it.
+func is(f *flow.Flow, id string) bool { return f.ID == id || slices.Contains(f.Formerly, id) }
 
 func (w *work) end(tx *store.Tx, s State, verb string) error {
 	w.r.state, w.r.settled, w.r.kept = s, tx.Now, kept{}
@@ -144,6 +150,9 @@ func (w *work) step(ctx context.Context, f *flow.Flow) (waits bool, err error) {
 	if err != nil {
 		return true, w.rest(ctx, reeve.Message(err), w.pause())
 	}
+	if w.r.kept.Body != nil && !is(f, w.r.kept.Flow) {
+		return w.r.kept.Trying || w.r.kept.Maybe, w.remake(ctx, f)
+	}
 	again := w.r.kept.Body != nil
 	if !again {
 		if ready, err := w.freeze(ctx, f); err != nil || !ready {
@@ -166,6 +175,20 @@ func (w *work) step(ctx context.Context, f *flow.Flow) (waits bool, err error) {
 	return w.outcome(context.WithoutCancel(ctx), f, s, answer, res)
 }
 
+// remake gives up a body that was made for another flow: the process was changed
+// meanwhile, and nobody gets what was made for somebody else.
+func (w *work) remake(ctx context.Context, f *flow.Flow) error {
+	maybe := w.r.kept.Trying || w.r.kept.Maybe
+	if err := w.write(ctx, func(*store.Tx) error {
+		w.r.kept.Body, w.r.kept.Flow, w.r.kept.Trying, w.r.kept.Maybe = nil, "", false, false
+		w.r.tries, w.r.since = 0, time.Time{}
+		return nil
+	}); err != nil || !maybe {
+		return err
+	}
+	return w.unsure(ctx, f, "the process was changed while nobody knew whether the step that stood here had been done")
+}
+
 // freeze makes the step's body and stores it, with the entry that it is about to be
 // disclosed. ready is false where there is nothing to send.
 func (w *work) freeze(ctx context.Context, f *flow.Flow) (ready bool, err error) {
@@ -180,7 +203,7 @@ func (w *work) freeze(ctx context.Context, f *flow.Flow) (ready bool, err error)
 		switch made.Decision {
 		case flow.Sent:
 			ready = true
-			w.r.kept.Body, w.r.since = made.Body, tx.Now
+			w.r.kept.Body, w.r.kept.Flow, w.r.since = made.Body, f.ID, tx.Now
 			_, err := w.d.o.Journal.Append(tx, w.set.flows.Entry(f, &w.rec, "disclosing"))
 			return err
 		case flow.Parked:

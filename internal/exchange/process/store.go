@@ -50,6 +50,7 @@ type run struct {
 // kept is the part of a run that holds what was told: it is sealed.
 type kept struct {
 	Body    []byte            `json:"body,omitempty"`    // of the step under way, frozen
+	Flow    string            `json:"flow,omitempty"`    // id of the flow that Body was made for
 	Trying  bool              `json:"trying,omitempty"`  // an attempt was begun whose end is not known
 	Maybe   bool              `json:"maybe,omitempty"`   // an attempt of this step ended unclear: it may have been done
 	Answers map[string][]byte `json:"answers,omitempty"` // by name

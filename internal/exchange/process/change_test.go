@@ -1,0 +1,80 @@
+package process_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/process"
+)
+
+// What was made for one system is never sent to another, whatever the process has
+// become while it waited.
+func TestChangedStepsGetNoBodyOfAnother(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.use("  - {flow: flow-tax}\n")
+		r.town.set("/tax", always(503, ""))
+		r.accept("M1")
+		if _, err := r.runner.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.use("  - {flow: flow-library}\n  - {flow: flow-tax}\n")
+		r.town.set("/tax", nil)
+		r.now = r.now.Add(time.Minute)
+		r.settle()
+		for _, s := range r.town.got["/library"] {
+			if strings.Contains(s.body, "answers") {
+				t.Errorf("the library got what was made for the tax office: %s", s.body)
+			}
+		}
+		if len(r.town.got["/library"]) != 1 || len(r.town.got["/tax"]) != 1 {
+			t.Errorf("taken: %v", r.town.got)
+		}
+	})
+}
+
+// Where nobody knows whether a step was done that is another by now, a person decides.
+func TestChangedStepsLeaveWhatIsUnclearToAPerson(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.use("  - {flow: flow-tax}\n")
+		r.town.set("/tax", always(599, "")) // it took it, and said something else
+		rec := r.accept("M1")[0]
+		if _, err := r.runner.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.use("  - {flow: flow-library}\n")
+		r.now = r.now.Add(time.Minute)
+		r.settle()
+		if len(r.town.got["/library"]) != 0 {
+			t.Error("nobody was asked")
+		}
+		if err := r.runner.Decide(t.Context(), reeve.Actor{ID: "staff/1"}, "proc-move", rec.N, process.Again, ""); err != nil {
+			t.Fatal(err)
+		}
+		r.settle()
+		if got := r.town.got["/library"]; len(got) != 1 || strings.Contains(got[0].body, "answers") {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+// An agreement that ends while a run is under way ends it before its next step.
+func TestNoStepAfterTheAgreementEnded(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.use(houseMove)
+		r.town.set("/addresses", func(string) (int, string) {
+			body := bytes.Replace(r.src["body.yaml"].Data, []byte("ends: 2026-12-31"), []byte("ends: 2026-01-31"), 1)
+			r.src["body.yaml"] = &fstest.MapFile{Data: body}
+			r.load()
+			return 200, `{"uprn":"100","valid":true}`
+		})
+		r.accept("M1")
+		r.settle()
+		if got := r.town.paths(); len(got) != 1 {
+			t.Errorf("told after the agreement ended: %q", got)
+		}
+	})
+}
