@@ -226,12 +226,13 @@ func Encode(v any) ([]byte, error) {
 	return bytes.Clone(b), nil
 }
 
-// quoted finds values that the language prints into its errors.
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
+// values finds values that the language prints into its errors: texts, which it does
+// not escape, from their first quotation mark to the last, and others in brackets.
+var values = regexp.MustCompile(`(?s)".*"|".*$|\((?:true|false|null|[-+]?(?:[0-9.eE+-]+|Inf)|NaN)\)`)
 
 // clean takes values out of an error of the language and bounds it.
 func clean(s string) string {
-	s = quoted.ReplaceAllString(s, "…")
+	s = values.ReplaceAllString(s, "…")
 	if len(s) > 300 {
 		s = strings.ToValidUTF8(s[:300], "") + "…"
 	}

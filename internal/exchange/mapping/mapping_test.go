@@ -57,6 +57,13 @@ func TestRunFails(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "Quillfeather") || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("an error names the line and no value: %v", err)
 	}
+	for body, value := range map[string]string{`{"name":4711081.5}`: "4711081", `{"name":true}`: "true", `{"name":"a\"b Quill\" x \"c"}`: "Quill", `{"name":"a\nQuill"}`: "Quill", `{"name":-1e30}`: "30"} {
+		for _, src := range []string{"root.x = this.name.keys()", "root.x = this.name.uppercase().number()", "root.x = this.name.not()", "root.x = this.name.map_each(x -> x)", "root.x = this.name - {}", "root.x = this.name.parse_json()", `root.x = this.name.ts_strptime("%Y")`, "root.x = this.name.parse_duration()", "root.x = this.name.ts_unix()"} {
+			if _, err := run(t, src, body); err != nil && strings.Contains(err.Error(), value) {
+				t.Errorf("an error of %s holds the value %s: %v", src, value, err)
+			}
+		}
+	}
 	_, err = run(t, `root.x = this.name + 5`, `{"name":"Quillfeather"}`)
 	if err == nil || strings.Contains(err.Error(), "Quillfeather") {
 		t.Errorf("an error holds no value: %v", err)
