@@ -1,16 +1,15 @@
 package sqldb
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
-	"math"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve/connector/sqldb/value"
 )
 
 // kind is what a column holds, as far as JSON is concerned.
@@ -216,9 +215,9 @@ func (d *database) value(dst []byte, c column, v any) (out []byte, why string) {
 	case uint64:
 		return strconv.AppendUint(dst, v, 10), ""
 	case float32:
-		return appendFloat(dst, float64(v), 32)
+		return value.AppendFloat(dst, float64(v), 32)
 	case float64:
-		return appendFloat(dst, v, 64)
+		return value.AppendFloat(dst, v, 64)
 	case bool:
 		return strconv.AppendBool(dst, v), ""
 	case string:
@@ -241,21 +240,11 @@ func (d *database) value(dst []byte, c column, v any) (out []byte, why string) {
 	return dst, "holds a value of a type that is not known"
 }
 
-func appendFloat(dst []byte, f float64, size int) ([]byte, string) {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return dst, "holds a number that JSON does not have (NaN or infinity)"
-	}
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		return strconv.AppendFloat(dst, f, 'e', -1, size), ""
-	}
-	return strconv.AppendFloat(dst, f, 'f', -1, size), ""
-}
-
 // words appends a value that the database gives as text.
 func (d *database) words(dst []byte, c column, s string) ([]byte, string) {
 	switch c.kind {
 	case integer, decimal, float:
-		if number(s) && c.typ != "" {
+		if value.IsNumber(s) && c.typ != "" {
 			return append(dst, s...), ""
 		}
 		if s == "NaN" || strings.HasSuffix(s, "Infinity") {
@@ -266,57 +255,20 @@ func (d *database) words(dst []byte, c column, s string) ([]byte, string) {
 			return append(dst, s...), ""
 		}
 	case instant:
-		if t, ok := parseTime(s, time.UTC); ok {
+		if t, ok := value.ParseTime(s, time.UTC); ok {
 			s = t.UTC().Format(time.RFC3339Nano)
 		}
 	case civil:
-		if t, ok := parseTime(s, d.zone); ok {
+		if t, ok := value.ParseTime(s, d.zone); ok {
 			s = t.Format(time.RFC3339Nano)
 		}
 	case document, nested:
-		if out, ok := appendJSON(dst, s); ok {
+		if out, ok := value.AppendJSON(dst, s); ok {
 			return out, ""
 		}
 	}
 	if !utf8.ValidString(s) {
 		return dst, "holds text that is not UTF-8"
 	}
-	return appendString(dst, s), ""
-}
-
-func appendJSON(dst []byte, s string) ([]byte, bool) {
-	buf := bytes.NewBuffer(dst)
-	if err := json.Compact(buf, []byte(s)); err != nil {
-		return dst, false
-	}
-	return buf.Bytes(), utf8.ValidString(s)
-}
-
-func appendString(dst []byte, s string) []byte {
-	buf := bytes.NewBuffer(dst)
-	e := json.NewEncoder(buf)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil { // never, for a string
-		return append(dst, `""`...)
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-}
-
-// parseTime reads a time as databases write it: 2026-03-01 12:00:00.5+00.
-func parseTime(s string, zone *time.Location) (time.Time, bool) {
-	for _, layout := range []string{"2006-01-02 15:04:05.999999999Z07", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04",
-		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
-// number reports whether a text is a number of JSON.
-func number(s string) bool {
-	if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') {
-		return false
-	}
-	return json.Valid([]byte(s))
+	return value.AppendString(dst, s), ""
 }

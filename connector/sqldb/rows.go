@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/connector"
+	"github.com/reeve-civic/reeve/connector/sqldb/value"
 )
 
 // node is a place in the record: a column, or an object that holds more.
@@ -142,7 +143,7 @@ func (d *database) layoutOf(there []column, c connector.Config) (*layout, error)
 func (n *node) put(path []string, at int, only types) bool {
 	i := slices.IndexFunc(n.inside, func(x *node) bool { return x.field == path[0] })
 	if i < 0 {
-		n.inside = append(n.inside, &node{name: string(appendString(nil, path[0])) + ":", field: path[0], at: -1})
+		n.inside = append(n.inside, &node{name: string(value.AppendString(nil, path[0])) + ":", field: path[0], at: -1})
 		i = len(n.inside) - 1
 	} else if len(path) == 1 || n.inside[i].at >= 0 {
 		return false
@@ -226,15 +227,15 @@ func (t types) fit(dst []byte, begin int) []byte {
 		trimmed := strings.TrimSpace(s)
 		structured := strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[")
 		switch {
-		case t.number && number(s), t.boolean && (s == "true" || s == "false"):
+		case t.number && value.IsNumber(s), t.boolean && (s == "true" || s == "false"):
 			return append(dst[:begin], s...)
 		case t.boolean && (s == "0" || s == "1"):
 			return fmt.Appendf(dst[:begin], "%t", s == "1")
 		case t.structure && structured:
-			if out, ok := appendJSON(dst[:begin], s); ok {
+			if out, ok := value.AppendJSON(dst[:begin], s); ok {
 				return out
 			}
-			return append(dst[:begin], appendString(nil, s)...)
+			return append(dst[:begin], value.AppendString(nil, s)...)
 		}
 	case (c == '-' || c >= '0' && c <= '9') && !t.number:
 		switch s := string(v); {

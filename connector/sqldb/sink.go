@@ -53,7 +53,7 @@ func (s *Sink) Send(ctx context.Context, items []connector.Item) []connector.Res
 	if err := s.look(ctx); err != nil {
 		f := s.faultOf(err)
 		for i := range rs {
-			rs[i] = connector.Result{Outcome: connector.Later, Message: clip(f.message)}
+			rs[i] = connector.Result{Outcome: connector.Later, Message: plain.Clip(f.message)}
 		}
 		return rs
 	}
@@ -84,7 +84,7 @@ func (s *Sink) lines(items []connector.Item, rs []connector.Result) (lines []lin
 		}
 		ln, why := s.plan.line(it.ID, it.Body)
 		if why != "" {
-			rs[i] = connector.Result{Outcome: connector.Refused, Message: clip(why)}
+			rs[i] = connector.Result{Outcome: connector.Refused, Message: plain.Clip(why)}
 			stuck[it.Key] = true
 			continue
 		}
@@ -119,16 +119,7 @@ func (f fault) result(it connector.Item) connector.Result {
 	if f.raised != "" {
 		message += ": " + plain.WithoutValues(f.raised, it.Body)
 	}
-	return connector.Result{Outcome: f.outcome, Message: clip(message)}
-}
-
-// clip keeps a message within its 300 bytes.
-func clip(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
-	if len(s) > 290 {
-		s = strings.ToValidUTF8(s[:290], "") + "…"
-	}
-	return s
+	return connector.Result{Outcome: f.outcome, Message: plain.Clip(message)}
 }
 
 // look makes the plan, where there is none.

@@ -6,11 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/reeve-civic/reeve/connector/sqldb/value"
 )
 
 // plan is what is known of the table that is written.
@@ -259,7 +260,7 @@ func (d *database) textParameter(c column, s string) (any, string) {
 		}
 		return b, ""
 	case integer, decimal:
-		if number(s) && c.typ != "" {
+		if value.IsNumber(s) && c.typ != "" {
 			return d.numberParameter(c, s)
 		}
 	case day:
@@ -271,7 +272,7 @@ func (d *database) textParameter(c column, s string) (any, string) {
 		if _, err := time.Parse("2006-01-02", s); err == nil {
 			return nil, "takes a time, not a day"
 		}
-		t, ok := parseTime(s, zone)
+		t, ok := value.ParseTime(s, zone)
 		if !ok {
 			return s, "" // the database knows more ways to write a time, or refuses it
 		}
@@ -292,7 +293,7 @@ func (d *database) numberParameter(c column, s string) (any, string) {
 	if c.kind == text || c.kind == float || c.kind == document {
 		return s, ""
 	}
-	plain, fraction, ok := expand(s)
+	plain, fraction, ok := value.Expand(s)
 	if !ok {
 		return nil, "a number is too large or too small"
 	}
@@ -309,34 +310,4 @@ func (d *database) numberParameter(c column, s string) (any, string) {
 		return f, ""
 	}
 	return plain, ""
-}
-
-// expand writes a number without an exponent and counts the digits of its fraction,
-// without zeros at its end.
-func expand(s string) (plain string, fraction int, ok bool) {
-	mantissa, exp, _ := strings.Cut(strings.ToLower(s), "e")
-	shift := 0
-	if exp != "" {
-		var err error
-		if shift, err = strconv.Atoi(exp); err != nil || math.Abs(float64(shift)) > 400 {
-			return "", 0, false
-		}
-	}
-	sign := ""
-	if strings.HasPrefix(mantissa, "-") {
-		sign, mantissa = "-", mantissa[1:]
-	}
-	whole, frac, _ := strings.Cut(mantissa, ".")
-	if shift != 0 {
-		digits := strings.Repeat("0", 401) + whole + frac + strings.Repeat("0", 401)
-		point := 401 + len(whole) + shift
-		whole, frac = digits[:point], strings.TrimRight(digits[point:], "0")
-		if whole = strings.TrimLeft(whole, "0"); whole == "" {
-			whole = "0"
-		}
-	}
-	if frac == "" {
-		return sign + whole, 0, true
-	}
-	return sign + whole + "." + frac, len(strings.TrimRight(frac, "0")), true
 }
