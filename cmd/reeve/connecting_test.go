@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/reeve-civic/reeve/connector/connectortest/sshd"
 )
 
 // TestConnecting runs the commands of docs/connecting.md as a reader would, corrects
@@ -48,6 +51,47 @@ func TestConnecting(t *testing.T) {
 			t.Errorf("%s was told a gate code", name)
 		}
 	}
+}
+
+// TestConnectingOverSFTP takes the definitions that docs/connecting.md ends with, and
+// reads the same file from a real SFTP server.
+func TestConnectingOverSFTP(t *testing.T) {
+	needs(t, "sqlite3")
+	text, root := document(t, "connecting.md")
+	server, dir, bin := sshd.Start(t), shortDir(t), program(t)
+	in := strings.NewReplacer("make build\n", "", "bin/reeve ", bin+" ", "/tmp/garden", dir)
+	for _, s := range steps(text) {
+		if strings.Contains(s.script, "/defs") && !strings.Contains(s.script, "serve") && !strings.Contains(s.script, "replay") {
+			cmd := exec.CommandContext(t.Context(), "bash", "-e", "-c", in.Replace(s.script))
+			cmd.Dir = root
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s\n%s", err, s.script, out)
+			}
+		}
+	}
+	inbox := server.Dir
+	must(t, os.WriteFile(filepath.Join(inbox, "orders.csv"), []byte(read(t, root, "examples/connecting/orders.csv")), 0o600))
+	db := filepath.Join(dir, "rounds.db")
+	sqlite := func(sql string) string {
+		out, err := exec.CommandContext(t.Context(), "sqlite3", db, sql).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	sqlite(read(t, root, "examples/connecting/rounds.sql"))
+	// The server knows its user by another name than the example's, and nobody waits half a minute.
+	source := filepath.Join(dir, "over-sftp", "source.yaml")
+	must(t, os.WriteFile(source, []byte(strings.NewReplacer("user: reeve", "user: "+server.User, "settle: 30s", "settle: 100ms").Replace(read(t, source))), 0o600))
+	serve(t, filepath.Join(dir, "over-sftp"), "", map[string]string{"ORDERS": "sftp://" + server.Addr + inbox, "ORDERS_KEY": server.Key, "ORDERS_HOST_KEY": server.HostKey,
+		"ROUNDS": "sqlite://" + db, "INVOICES": "http://" + address(t)})
+	must(t, eventually(func() error {
+		if got := sqlite("select count(*) from subscription"); got != "3\n" {
+			return fmt.Errorf("%s rows", got)
+		}
+		_, err := os.Stat(filepath.Join(inbox, "taken", "orders.csv"))
+		return err
+	}))
 }
 
 // TestHeldRecords runs the commands of docs/held-records.md, and corrects as it says.
