@@ -323,8 +323,14 @@ func (t *Type) Classes(fields ...string) []reeve.Class {
 	for _, f := range fields {
 		f = Pointer(f)
 		seen[t.ClassOf(f)] = true
+		bare := "" // without list indexes, as classes are given
+		for _, tok := range Tokens(f) {
+			if !isIndex(tok) {
+				bare += "/" + escape(tok)
+			}
+		}
 		for p, class := range t.classes {
-			if f == "" || strings.HasPrefix(p, f+"/") {
+			if bare == "" || strings.HasPrefix(p, f+"/") || strings.HasPrefix(p, bare+"/") {
 				seen[class] = true
 			}
 		}

@@ -211,6 +211,12 @@ func TestClasses(t *testing.T) {
 	if got := typ.Classes("/deceased"); len(got) != 2 || got[1] != reeve.Restricted {
 		t.Errorf("Classes(/deceased) = %v", got)
 	}
+	listed := &Type{Level: reeve.Internal, classes: map[string]reeve.Class{"/people/address/line": reeve.Restricted}}
+	for _, p := range []string{"/people", "/people/0", "/people/3/address", "/people/3/address/line/0"} {
+		if got := listed.Classes(p); got[len(got)-1] != reeve.Restricted {
+			t.Errorf("Classes(%s) = %v: what stands in it may not be seen", p, got)
+		}
+	}
 }
 
 func planning(t testing.TB) (*Type, map[string][]byte) {
