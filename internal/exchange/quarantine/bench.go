@@ -60,6 +60,16 @@ func (w *Ward) mustPropose(t *contract.Type, h Held, body []byte) (bool, error) 
 	return NeedsApproval(t, Differences(old, v)), nil
 }
 
+// unchanged is an error where a record is not what it was when a correction of it was
+// worked out, and with it whether that needs approval.
+func (w *Ward) unchanged(tx *store.Tx, h Held) error {
+	now, err := w.GetTx(tx, h.ID)
+	if err == nil && !bytes.Equal(now.Body, h.Body) {
+		err = reeve.E(reeve.Conflict, "quarantine.correct", "%s was corrected by somebody else at the same moment: look at it again", h.ID)
+	}
+	return err
+}
+
 // sameOf is the change that a form made to h's wrong fields, for other records.
 func sameOf(h Held, in url.Values) url.Values {
 	only := url.Values{}

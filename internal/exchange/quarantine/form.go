@@ -195,7 +195,7 @@ func apply(t *contract.Type, body []byte, in url.Values, sees func(reeve.Class) 
 	for name := range in {
 		names = append(names, name)
 	}
-	slices.Sort(names) // so that items of a list are removed last to first, below
+	slices.Sort(names)
 	for _, name := range names {
 		path, ok := strings.CutPrefix(name, "f/")
 		if path = "/" + path; !ok || !sees(t.ClassOf(path)) {
@@ -203,10 +203,13 @@ func apply(t *contract.Type, body []byte, in url.Values, sees func(reeve.Class) 
 		}
 		setLeaf(t, v, path, strings.ReplaceAll(in.Get(name), "\r\n", "\n"))
 	}
-	for _, name := range slices.Backward(names) {
-		path, ok := strings.CutPrefix(name, "x/")
-		if path = "/" + path; ok && sees(t.ClassOf(path)) {
-			v = remove(v, contract.Tokens(path))
+	for _, place := range removals(names) {
+		seesAll := true // and what stands below
+		for _, c := range t.Classes(place.path) {
+			seesAll = seesAll && sees(c)
+		}
+		if seesAll {
+			v = remove(v, place.steps)
 		}
 	}
 	var buf bytes.Buffer
@@ -214,6 +217,33 @@ func apply(t *contract.Type, body []byte, in url.Values, sees func(reeve.Class) 
 	enc.SetEscapeHTML(false)
 	err = enc.Encode(v)
 	return bytes.TrimSpace(buf.Bytes()), err
+}
+
+// removal is a place that is to be taken out.
+type removal struct {
+	path  string
+	steps []string
+}
+
+// removals are the places that inputs named x and a JSON Pointer take out, of each
+// list the last first, so that the others stay where they are until then.
+func removals(names []string) (rs []removal) {
+	for _, name := range names {
+		if path, ok := strings.CutPrefix(name, "x/"); ok {
+			rs = append(rs, removal{"/" + path, contract.Tokens("/" + path)})
+		}
+	}
+	slices.SortStableFunc(rs, func(a, b removal) int {
+		return slices.CompareFunc(b.steps, a.steps, func(x, y string) int {
+			n, err := strconv.Atoi(x)
+			m, merr := strconv.Atoi(y)
+			if err == nil && merr == nil {
+				return n - m
+			}
+			return strings.Compare(x, y)
+		})
+	})
+	return rs
 }
 
 // setLeaf puts the text of an input where it belongs, as the type that the schema

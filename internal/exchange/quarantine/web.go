@@ -212,6 +212,9 @@ func (p pages) offer(w http.ResponseWriter, r *http.Request, h Held, t *contract
 	var correction int64
 	err := p.w.o.DB.Update(r.Context(), func(tx *store.Tx) error {
 		now, err := p.w.free(tx, "quarantine.offer", h.ID)
+		if err == nil {
+			err = p.w.unchanged(tx, h)
+		}
 		if err != nil {
 			return err
 		}
@@ -273,6 +276,9 @@ func (p pages) save(w http.ResponseWriter, r *http.Request, h Held, t *contract.
 		return p.offer(w, r, h, t, body, nil)
 	}
 	err := p.w.o.DB.Update(r.Context(), func(tx *store.Tx) (err error) {
+		if err := p.w.unchanged(tx, h); err != nil {
+			return err
+		}
 		out, err = p.w.Correct(tx, web.Actor(r.Context()), h.ID, body)
 		return err
 	})
