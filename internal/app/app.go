@@ -100,11 +100,11 @@ func (a *App) openKernel(ctx context.Context, master []byte, made bool) (err err
 		}
 		return err
 	}
-	k.Worker("keys", k.Keys.Rotate)
+	k.Chore("keys", k.Keys.Rotate)
 	if k.Journal, err = journal.Open(ctx, k.DB, journal.Options{Dir: c.Data, Key: k.Keys.Derive("journal signing")}); err != nil {
 		return err
 	}
-	k.Worker("journal", k.Journal.Step)
+	k.Chore("journal", k.Journal.Step)
 	if k.Log, err = reclog.Open(ctx, k.DB, k.Keys); err != nil {
 		return err
 	}
@@ -223,7 +223,9 @@ func (a *App) work(ctx context.Context) {
 				case did == 0:
 					sleep(ctx, time.Second, wake)
 				}
-				pause = time.Second
+				if pause = time.Second; w.Rest > 0 {
+					sleep(ctx, w.Rest, nil)
+				}
 			}
 		})
 	}

@@ -18,6 +18,6 @@ func Open(ctx context.Context, k *kernel.Kernel) (*Data, error) {
 		return nil, err
 	}
 	c := &measure.Counter{DB: k.DB, Journal: k.Journal, Zone: k.Zone}
-	k.Worker("measure", c.Step)
+	k.Chore("measure", c.Step)
 	return &Data{Measure: c}, nil
 }

@@ -47,15 +47,15 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	k.Worker("estate/requests", e.Requests.Step)
-	k.Worker("estate/snapshot", e.refresh)
+	k.Chore("estate/requests", e.Requests.Step)
+	k.Chore("estate/snapshot", e.refresh)
 	now := func() time.Time { return k.Now().In(k.Zone) }
 	if e.Measures, err = performance.Open(ctx, k.DB, now, e.At, map[string]performance.Count{
 		"carbon-kg": func(s *register.Snapshot) (float64, bool) { c := Carbon(s); return c.Kg, c.Covered > 0 },
 	}); err != nil {
 		return err
 	}
-	k.Worker("estate/measures", e.Measures.Step)
+	k.Chore("estate/measures", e.Measures.Step)
 	o := e.asks.Edit
 	o.Now, o.Set, o.Earlier, o.Reload = k.Now, k.Defs.Set, k.Defs.Earlier, k.Defs.Reload
 	e.Editor = edit.New(o)
@@ -68,7 +68,7 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	k.Worker("estate/services", e.Services.Step)
+	k.Chore("estate/services", e.Services.Step)
 	e.mount()
 	return nil
 }

@@ -110,8 +110,8 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 			Box: &sandbox.Box{Command: asks.MapWorker}, Zone: k.Zone, Now: k.Now}).Mount(k.Web)
 	}
 	x.Processes.Mount(k.Web)
-	k.Worker("intake", x.Intake.Step)
-	k.Worker("once", x.Once.Step)
+	k.Chore("intake", x.Intake.Step)
+	k.Chore("once", x.Once.Step)
 	return x, nil
 }
 

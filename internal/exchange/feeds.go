@@ -48,7 +48,7 @@ func (x *Exchange) openAlerts(ctx context.Context, k *kernel.Kernel) (err error)
 		return err
 	}
 	x.Alerts.Mount(k.Web)
-	k.Worker("alerts", x.Alerts.Step)
+	k.Chore("alerts", x.Alerts.Step)
 	return nil
 }
 

@@ -50,12 +50,22 @@ type Step func(ctx context.Context) (did int, err error)
 type Worker struct {
 	Name string
 	Step Step
+	Rest time.Duration // between two steps
 }
 
 // Worker registers work. App runs each worker in its own loop, woken by commits
 // and once a second; a test settles all of them until none finds anything to do.
 func (k *Kernel) Worker(name string, step Step) {
-	k.workers = append(k.workers, Worker{name, step})
+	k.workers = append(k.workers, Worker{Name: name, Step: step})
+}
+
+// rest is how long a chore rests.
+const rest = 50 * time.Millisecond
+
+// Chore is Worker for what nobody waits for, such as counting. It rests between two
+// steps, so that under load it does much at once and not a little after every commit.
+func (k *Kernel) Chore(name string, step Step) {
+	k.workers = append(k.workers, Worker{name, step, rest})
 }
 
 // Workers returns what was registered, in order.

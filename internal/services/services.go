@@ -120,7 +120,7 @@ func Open(ctx context.Context, k *kernel.Kernel, ask Asks) (s *Services, err err
 		return nil, err
 	}
 	k.Worker("services/notify", s.Messages.Step)
-	k.Worker("services/eligibility", s.Entitlements.Step)
+	k.Chore("services/eligibility", s.Entitlements.Step)
 	s.LifeEvents.Mount(k.Web, ask.SourceName)
 	s.Cases.Mount(k.Web)
 	s.Entitlements.Mount(k.Web)
