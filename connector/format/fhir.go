@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,9 +24,20 @@ const maxEntries = 250_000 // of a Bundle: where each is must be known to those 
 type fhirReader struct {
 	*jsonReader
 	spool *os.File
-	known map[string]string // fullUrl to Type/id
+	known map[urlSum]string // fullUrl to Type/id
 	body  []byte
 }
+
+// urlSum stands for a fullUrl, which may be of any length.
+type urlSum [16]byte
+
+func sumOf(url string) urlSum {
+	sum := sha256.Sum256([]byte(url))
+	return urlSum(sum[:16])
+}
+
+// maxName is how long Type/id may be: FHIR allows 64 characters for an id.
+const maxName = 160
 
 // entry is a part of a Bundle.
 type entry struct {
@@ -62,7 +74,7 @@ func newFHIR(spec Spec, r io.Reader, scratch string) (Reader, error) {
 		}
 		return &fhirReader{jsonReader: single}, nil
 	}
-	f := &fhirReader{known: map[string]string{}}
+	f := &fhirReader{known: map[urlSum]string{}}
 	if err := f.look(whole, scratch); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -144,8 +156,8 @@ func (f *fhirReader) look(r io.Reader, scratch string) error {
 		if r.ID == "" {
 			r.ID = idOf(e.FullURL)
 		}
-		if name := r.ResourceType + "/" + r.ID; r.ID != "" && e.FullURL != name {
-			f.known[e.FullURL] = name
+		if name := r.ResourceType + "/" + r.ID; r.ID != "" && e.FullURL != name && len(name) <= maxName {
+			f.known[sumOf(e.FullURL)] = strings.Clone(name)
 		}
 	}
 	f.jsonReader, err = bundleEntries(again())
@@ -233,7 +245,7 @@ func (f *fhirReader) resolved(dst, body []byte) []byte {
 			continue
 		}
 		end = skipString(body, i)
-		if to, ok := f.known[string(unquoted(body[i:end]))]; ok {
+		if to, ok := f.known[sumOf(string(unquoted(body[i:end])))]; ok {
 			dst = append(dst, body[from:i]...)
 			dst = cell.AppendText(dst, []byte(to))
 			from = end

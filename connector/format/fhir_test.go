@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -111,4 +113,57 @@ func TestFHIRWrite(t *testing.T) {
 	if got := show(t, fhir, &out); strings.Count(got, "Patient") != 2 || strings.Contains(got, "error") {
 		t.Error(got)
 	}
+}
+
+// What a Bundle says of where its resources are does not fill the memory.
+func TestLongAddressesInABundle(t *testing.T) {
+	const entries = 120
+	long := strings.Repeat("x", 900<<10)
+	in := io.MultiReader(strings.NewReader(`{"resourceType":"Bundle","entry":[`), &repeated{n: entries, what: func(i int) string {
+		comma := ","
+		if i == 0 {
+			comma = ""
+		}
+		return fmt.Sprintf(`%s{"fullUrl":"http://a/%d%s","resource":{"resourceType":"Patient","id":"%d"}}`, comma, i, long, i)
+	}}, strings.NewReader(`]}`))
+	r, err := format.NewReader(fhir, in, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > 40<<20 {
+		t.Errorf("%d MB are kept", m.HeapAlloc>>20)
+	}
+	n := 0
+	for ; ; n++ {
+		if _, err := r.Next(); err != nil {
+			break
+		}
+	}
+	if n != entries {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// repeated is a text that is made while it is read.
+type repeated struct {
+	n, i int
+	what func(i int) string
+	left string
+}
+
+func (r *repeated) Read(b []byte) (int, error) {
+	if r.left == "" {
+		if r.i == r.n {
+			return 0, io.EOF
+		}
+		r.left = r.what(r.i)
+		r.i++
+	}
+	n := copy(b, r.left)
+	r.left = r.left[n:]
+	return n, nil
 }
