@@ -26,6 +26,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/identity"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 	"github.com/reeve-civic/reeve/internal/portal"
 	"github.com/reeve-civic/reeve/internal/services"
 	"github.com/reeve-civic/reeve/internal/services/notify"
@@ -125,7 +126,7 @@ func inWords(s flow.Stat, now time.Time) string {
 	}
 	text := fmt.Sprintf("%d delivered", s.Delivered)
 	if !s.LastSeen.IsZero() {
-		text += ", last " + portal.Ago(now, s.LastSeen)
+		text += ", last " + ui.Ago(now, s.LastSeen)
 	}
 	if s.Waiting > 0 {
 		text += fmt.Sprintf(", %d waiting", s.Waiting)

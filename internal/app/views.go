@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,15 +20,6 @@ import (
 // today is what the front page of staff shows, a group a block.
 func (a *App) today() []func(context.Context) (portal.Group, error) {
 	return []func(context.Context) (portal.Group, error){a.todayWaiting, a.todayExchange, a.todayCases, a.todayMessages, a.todayEstate}
-}
-
-// count is a number with commas between thousands.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // todayWaiting is what waits for a person, so that the rest need not be looked at.
@@ -65,7 +55,7 @@ func (a *App) todayWaiting(ctx context.Context) (portal.Group, error) {
 		{matches, "people to tell apart", "/staff/people/matches"},
 	} {
 		if s.n > 0 {
-			g.Stats = append(g.Stats, ui.Stat{Label: s.label, Value: count(int64(s.n)), Href: s.href, Tone: ui.Bad})
+			g.Stats = append(g.Stats, ui.Stat{Label: s.label, Value: ui.Count(int64(s.n)), Href: s.href, Tone: ui.Bad})
 		}
 	}
 	if err != nil {
@@ -92,7 +82,7 @@ func (a *App) estateWaiting(ctx context.Context) (out []ui.Stat, err error) {
 		{w.Notices, "notices to decide on within 90 days", "/staff/estate/spend/calendar", ""},
 	} {
 		if s.n > 0 {
-			out = append(out, ui.Stat{Label: s.label, Value: count(int64(s.n)), Href: s.href, Tone: s.tone})
+			out = append(out, ui.Stat{Label: s.label, Value: ui.Count(int64(s.n)), Href: s.href, Tone: s.tone})
 		}
 	}
 	return out, err
@@ -110,10 +100,10 @@ func (a *App) todayExchange(ctx context.Context) (portal.Group, error) {
 		waiting += s.Waiting
 	}
 	g.Stats = []ui.Stat{
-		{Label: "accepted", Value: count(done["accepted"]), Href: "/staff/records"},
-		{Label: "delivered", Value: count(done["delivered"]), Href: "/staff/flows"},
-		{Label: "on their way", Value: count(int64(waiting)), Href: "/staff/flows"},
-		{Label: "refused", Value: count(done["refused"]), Note: "outside the agreement, or not readable"},
+		{Label: "accepted", Value: ui.Count(done["accepted"]), Href: "/staff/records"},
+		{Label: "delivered", Value: ui.Count(done["delivered"]), Href: "/staff/flows"},
+		{Label: "on their way", Value: ui.Count(int64(waiting)), Href: "/staff/flows"},
+		{Label: "refused", Value: ui.Count(done["refused"]), Note: "outside the agreement, or not readable"},
 	}
 	return g, err
 }
@@ -147,9 +137,9 @@ func (a *App) todayEstate(ctx context.Context) (portal.Group, error) {
 		failing += t.Fail
 	}
 	g.Stats = []ui.Stat{
-		{Label: "systems", Value: count(int64(len(r.Rows))), Href: "/staff/estate"},
-		{Label: "without an owner", Value: count(int64(len(r.Ownerless))), Href: "/staff/estate/systems?owner=missing"},
-		{Label: "standards not met", Value: count(int64(failing)), Href: "/staff/estate/systems?result=fail"},
+		{Label: "systems", Value: ui.Count(int64(len(r.Rows))), Href: "/staff/estate"},
+		{Label: "without an owner", Value: ui.Count(int64(len(r.Ownerless))), Href: "/staff/estate/systems?owner=missing"},
+		{Label: "standards not met", Value: ui.Count(int64(failing)), Href: "/staff/estate/systems?result=fail"},
 	}
 	return g, nil
 }

@@ -7,12 +7,13 @@ import (
 	"html"
 	"math"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/goccy/go-graphviz"
+
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // State says how what was declared compares with what was seen.
@@ -193,21 +194,21 @@ func (l Link) label(now time.Time) string {
 	if l.State == Undeclared {
 		how = " seen"
 	}
-	text := count(l.Delivered) + how
+	text := ui.Count(l.Delivered) + how
 	if l.Waiting > 0 {
-		text += ", " + count(l.Waiting) + " waiting"
+		text += ", " + ui.Count(l.Waiting) + " waiting"
 	}
 	s += html.EscapeString(text)
 	if l.Held > 0 {
-		s += `, <FONT COLOR="#a52a2a">` + count(l.Held) + ` held</FONT>`
+		s += `, <FONT COLOR="#a52a2a">` + ui.Count(l.Held) + ` held</FONT>`
 	}
 	switch {
 	case l.LastSeen.IsZero():
 		s += quiet(", never seen")
 	case l.State == Silent:
-		s += quiet(", silent since " + Ago(now, l.LastSeen))
+		s += quiet(", silent since " + ui.Ago(now, l.LastSeen))
 	default:
-		s += quiet(", " + Ago(now, l.LastSeen))
+		s += quiet(", " + ui.Ago(now, l.LastSeen))
 	}
 	return s + gap
 }
@@ -222,35 +223,6 @@ func lines(s string) string { return strings.ReplaceAll(html.EscapeString(s), "\
 
 // quiet is text of less weight.
 func quiet(s string) string { return `<FONT COLOR="#484949">` + html.EscapeString(s) + `</FONT>` }
-
-// count is a number with commas between thousands.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// Ago says how long before now t was, for people.
-func Ago(now, t time.Time) string {
-	d := now.Sub(t)
-	n, unit := 0, ""
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		n, unit = int(d/time.Minute), "minute"
-	case d < 48*time.Hour:
-		n, unit = int(d/time.Hour), "hour"
-	default:
-		n, unit = int(d/(24*time.Hour)), "day"
-	}
-	if n != 1 {
-		unit += "s"
-	}
-	return fmt.Sprintf("%d %s ago", n, unit)
-}
 
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", "").Replace(s) + `"`

@@ -160,13 +160,13 @@ func besideRows(m Map) (rows [][]ui.Cell) {
 	return rows
 }
 
-func num(n int64) ui.Cell { return ui.Num(count(n)) }
+func num(n int64) ui.Cell { return ui.Num(ui.Count(n)) }
 
 func seen(now, t time.Time) ui.Cell {
 	if t.IsZero() {
 		return ui.Cell{Text: "never", Classes: "app-nowrap"}
 	}
-	return ui.Cell{Text: Ago(now, t), Classes: "app-nowrap"}
+	return ui.Cell{Text: ui.Ago(now, t), Classes: "app-nowrap"}
 }
 
 func pages(older, newer string) ui.PaginationOptions {

@@ -11,7 +11,6 @@ package atlas
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
 )
@@ -441,17 +440,4 @@ func (x *Index) Name(p Place) string {
 // present is a place by the id that it has now.
 func (x *Index) present(p Place) Place {
 	return Place{p.Kind, x.Set.Present(placeKinds[p.Kind], p.ID)}
-}
-
-func ago(now, t time.Time) string {
-	d := now.Sub(t)
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		return count(int(d/time.Minute), "minute") + " ago"
-	case d < 48*time.Hour:
-		return count(int(d/time.Hour), "hour") + " ago"
-	}
-	return count(int(d/(24*time.Hour)), "day") + " ago"
 }

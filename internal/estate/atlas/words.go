@@ -2,20 +2,15 @@ package atlas
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // This file holds what the map says in words.
 
-func comma(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func comma(n int) string { return ui.Count(int64(n)) }
 
 func count(n int, one string, many ...string) string {
 	if n == 1 {
@@ -148,7 +143,7 @@ func (f Flow) flowWords(now time.Time) string {
 	if f.Seen.Last.IsZero() {
 		return text + ", none yet"
 	}
-	return text + ", last " + ago(now, f.Seen.Last)
+	return text + ", last " + ui.Ago(now, f.Seen.Last)
 }
 
 func styleWord(s string) string {

@@ -309,11 +309,3 @@ func (d *Desk) choices() (all []choice) {
 func (p pages) upload(w http.ResponseWriter, r *http.Request) error {
 	return p.m.Render(w, r, p.page("Send a file"), uploadPage(p.d.choices(), "", nil))
 }
-
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}

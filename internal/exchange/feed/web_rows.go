@@ -34,7 +34,7 @@ func (p *listData) stats() []ui.Stat {
 func (p *listData) feedRows() (rows [][]ui.Cell) {
 	for _, f := range p.Feeds {
 		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Name, "/staff/feeds/"+f.ID)), {Text: f.System}, {Text: f.Type}, {Text: f.When},
-			{Text: ago(p.Now, f.State.Well), Classes: "app-nowrap"}, ui.CellHTML(statusTag(f.status()))})
+			{Text: ui.Ago(p.Now, f.State.Well), Classes: "app-nowrap"}, ui.CellHTML(statusTag(f.status()))})
 	}
 	return rows
 }
@@ -45,8 +45,8 @@ func fileHead() []ui.Cell {
 
 func fileRows(files []fileRow, now time.Time) (rows [][]ui.Cell) {
 	for _, f := range files {
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Title, "/staff/files/"+f.ID)), {Text: f.TypeName}, {Text: f.From}, ui.Num(count(f.Rows)),
-			ui.Num(count(f.Counts.Accepted)), ui.Num(count(f.Counts.Held)), ui.Num(count(f.Counts.Refused)), {Text: ago(now, f.Began), Classes: "app-nowrap"},
+		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Title, "/staff/files/"+f.ID)), {Text: f.TypeName}, {Text: f.From}, ui.Num(ui.Count(f.Rows)),
+			ui.Num(ui.Count(f.Counts.Accepted)), ui.Num(ui.Count(f.Counts.Held)), ui.Num(ui.Count(f.Counts.Refused)), {Text: ui.Ago(now, f.Began), Classes: "app-nowrap"},
 			ui.CellHTML(statusTag(f.status()))})
 	}
 	return rows
@@ -57,7 +57,7 @@ func (r row) summary(now time.Time) []ui.SummaryRow {
 	if r.Sender != "" {
 		rows = append(rows, ui.Row("Given by", r.Sender))
 	}
-	rows = append(rows, ui.Row("Looked at", r.When), ui.Row("Last read", ago(now, r.State.Well)), ui.Row("Rows last came", ago(now, r.State.Taken)))
+	rows = append(rows, ui.Row("Looked at", r.When), ui.Row("Last read", ui.Ago(now, r.State.Well)), ui.Row("Rows last came", ui.Ago(now, r.State.Taken)))
 	if !r.Next.IsZero() && r.Next.After(now) {
 		rows = append(rows, ui.RowHTML("Next look", ui.Time(r.Next)))
 	}
@@ -69,8 +69,8 @@ func (r row) summary(now time.Time) []ui.SummaryRow {
 
 func (f *fileData) stats() []ui.Stat {
 	c := f.Counts
-	out := []ui.Stat{{Label: "Rows", Value: count(f.Rows)}, {Label: "Accepted", Value: count(c.Accepted)}, {Label: "Held", Value: count(c.Held)},
-		{Label: "Duplicate", Value: count(c.Duplicate)}, {Label: "Refused", Value: count(c.Refused)}}
+	out := []ui.Stat{{Label: "Rows", Value: ui.Count(f.Rows)}, {Label: "Accepted", Value: ui.Count(c.Accepted)}, {Label: "Held", Value: ui.Count(c.Held)},
+		{Label: "Duplicate", Value: ui.Count(c.Duplicate)}, {Label: "Refused", Value: ui.Count(c.Refused)}}
 	if c.Refused > 0 {
 		out[4].Tone = ui.Bad
 	}
@@ -83,7 +83,7 @@ func (f *fileData) summary() []ui.SummaryRow {
 		rows[1] = ui.RowHTML("From", link(f.From, "/staff/feeds/"+f.Origin))
 	}
 	if f.Size >= 0 {
-		rows = append(rows, ui.Row("Size", count(f.Size)+" bytes"))
+		rows = append(rows, ui.Row("Size", ui.Count(f.Size)+" bytes"))
 	}
 	if f.Ended.IsZero() {
 		return append(rows, ui.RowHTML("Last row", ui.Time(f.Moved)))
@@ -101,10 +101,10 @@ func (f *fileData) sums() []ui.SummaryRow {
 		verdict = "No"
 	}
 	rows := []ui.SummaryRow{ui.Row("Answer", verdict),
-		ui.Row("By number", fmt.Sprintf("%s read; %s accepted, %s held, %s duplicate, %s refused", count(f.Rows), count(c.Accepted), count(c.Held), count(c.Duplicate), count(c.Refused))),
+		ui.Row("By number", fmt.Sprintf("%s read; %s accepted, %s held, %s duplicate, %s refused", ui.Count(f.Rows), ui.Count(c.Accepted), ui.Count(c.Held), ui.Count(c.Duplicate), ui.Count(c.Refused))),
 		ui.Row("Sum of what was read", f.Read.String()), ui.Row("Sum of what was taken", f.Sums.Total().String())}
 	if f.Total >= 0 {
-		rows = append(rows, ui.Row("Counted by the system", count(f.Total)))
+		rows = append(rows, ui.Row("Counted by the system", ui.Count(f.Total)))
 	}
 	return rows
 }
@@ -113,7 +113,7 @@ func faultRows(faults []intake.Fault) (rows [][]ui.Cell) {
 	for _, f := range faults {
 		at := f.At
 		if at == "" {
-			at = "row " + count(f.Row)
+			at = "row " + ui.Count(f.Row)
 		}
 		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: f.Field}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f))})
 	}
@@ -126,21 +126,4 @@ func choiceItems(choices []choice) []ui.SelectItem {
 		items = append(items, ui.SelectItem{Value: c.Value, Text: c.Text})
 	}
 	return items
-}
-
-// ago says how long ago something was, roughly.
-func ago(now, t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	d := now.Sub(t)
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		return plural(int64(d/time.Minute), "a minute ago", "%d minutes ago")
-	case d < 24*time.Hour:
-		return plural(int64(d/time.Hour), "an hour ago", "%d hours ago")
-	}
-	return plural(int64(d/(24*time.Hour)), "a day ago", "%d days ago")
 }

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -173,37 +172,6 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
 }
 
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// ago says how long ago something was, roughly.
-func ago(now, t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	d := now.Sub(t)
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < 2*time.Minute:
-		return "a minute ago"
-	case d < time.Hour:
-		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
-	case d < 2*time.Hour:
-		return "an hour ago"
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d hours ago", int(d.Hours()))
-	case d < 48*time.Hour:
-		return "a day ago"
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
-}
-
 func listStats(stats []Stat) []ui.Stat {
 	var delivered, waiting, unsure, stopped int64
 	for _, s := range stats {
@@ -214,8 +182,8 @@ func listStats(stats []Stat) []ui.Stat {
 			stopped++
 		}
 	}
-	out := []ui.Stat{{Label: "Delivered", Value: count(delivered)}, {Label: "Waiting", Value: count(waiting)},
-		{Label: "Uncertain", Value: count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: count(stopped)}}
+	out := []ui.Stat{{Label: "Delivered", Value: ui.Count(delivered)}, {Label: "Waiting", Value: ui.Count(waiting)},
+		{Label: "Uncertain", Value: ui.Count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: ui.Count(stopped)}}
 	if unsure > 0 {
 		out[2].Tone = ui.Bad
 	}
@@ -255,8 +223,8 @@ func listRows(stats []Stat, set *Set, now time.Time) (rows [][]ui.Cell) {
 		f, _ := set.Get(s.Flow)
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)}, {Text: or(s.To.SystemName, s.To.Interface)},
-			{Text: f.does()}, ui.Num(count(s.Delivered)), ui.Num(count(int64(s.Waiting) + s.Lag)), ui.Num(count(s.Parked + int64(s.Uncertain))),
-			{Text: ago(now, s.LastSeen), Classes: "app-nowrap"}, ui.CellHTML(ui.Status(text, tone)),
+			{Text: f.does()}, ui.Num(ui.Count(s.Delivered)), ui.Num(ui.Count(int64(s.Waiting) + s.Lag)), ui.Num(ui.Count(s.Parked + int64(s.Uncertain))),
+			{Text: ui.Ago(now, s.LastSeen), Classes: "app-nowrap"}, ui.CellHTML(ui.Status(text, tone)),
 		})
 	}
 	return rows
@@ -287,9 +255,9 @@ func (f *Flow) does() string {
 }
 
 func showStats(s Stat) []ui.Stat {
-	out := []ui.Stat{{Label: "Delivered", Value: count(s.Delivered)}, {Label: "Still to come", Value: count(s.Lag)}, {Label: "Waiting to be sent", Value: count(int64(s.Waiting))},
-		{Label: "Not for them", Value: count(s.Filtered)}, {Label: "Parked so far", Value: count(s.Parked), Href: "/staff/held#parked"},
-		{Label: "Uncertain", Value: count(int64(s.Uncertain))}}
+	out := []ui.Stat{{Label: "Delivered", Value: ui.Count(s.Delivered)}, {Label: "Still to come", Value: ui.Count(s.Lag)}, {Label: "Waiting to be sent", Value: ui.Count(int64(s.Waiting))},
+		{Label: "Not for them", Value: ui.Count(s.Filtered)}, {Label: "Parked so far", Value: ui.Count(s.Parked), Href: "/staff/held#parked"},
+		{Label: "Uncertain", Value: ui.Count(int64(s.Uncertain))}}
 	if s.Uncertain > 0 {
 		out[5].Tone, out[5].Href = ui.Bad, "/staff/deliveries/uncertain"
 	}
@@ -323,7 +291,7 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 		rows = append(rows, ui.RowHTML("Takes nothing since", ui.Time(s.Since)))
 	}
 	if f != nil && f.Spec.Carried() {
-		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ago(now, s.LastSeen)))
+		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ui.Ago(now, s.LastSeen)))
 	}
 	return rows
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -109,6 +110,36 @@ func TimeText(t time.Time) string { return t.Format("2 January 2006 at 3:04pm") 
 
 // DateText is a day in the style of GOV.UK: "2 January 2026".
 func DateText(t time.Time) string { return t.Format("2 January 2006") }
+
+// Ago is how long before now t was, roughly: "5 minutes ago".
+func Ago(now, t time.Time) string {
+	d, n, unit := now.Sub(t), 0, ""
+	switch {
+	case t.IsZero():
+		return "never"
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		n, unit = int(d/time.Minute), "minute"
+	case d < 48*time.Hour:
+		n, unit = int(d/time.Hour), "hour"
+	default:
+		n, unit = int(d/(24*time.Hour)), "day"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s ago", n, unit)
+}
+
+// Count is a number with commas between thousands.
+func Count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
 
 // Words is an id of definitions in words: "council-tax-review" is "council tax review".
 func Words(id string) string {
