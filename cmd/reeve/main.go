@@ -59,7 +59,11 @@ func main() {
 		os.Exit(2)
 	}
 	switch err := k.Run(); {
-	case err == nil, errors.Is(err, context.Canceled):
+	case err == nil:
+	case errors.Is(err, context.Canceled): // a person or a supervisor said stop
+		if c := k.Command(); c != "serve" && c != "demo" {
+			os.Exit(130) // what was asked for was not done
+		}
 	case errors.Is(err, errFailed):
 		os.Exit(1)
 	default:

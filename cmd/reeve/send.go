@@ -139,7 +139,7 @@ func report(st *client.FileStatus, faults []client.Fault) {
 	if st.Before {
 		fmt.Println("This file was taken before; nothing was sent. Then it was:")
 	}
-	fmt.Printf("%d rows: %d accepted, %d held, %d duplicate, %d refused\n", st.Rows, st.Accepted, st.Held, st.Duplicate, st.Refused)
+	fmt.Printf("%s: %d accepted, %d held, %d duplicate, %d refused\n", plural(int(st.Rows), "row"), st.Accepted, st.Held, st.Duplicate, st.Refused)
 	switch {
 	case st.State == "broken":
 		fmt.Println("The file could not be read to its end: " + st.Why)
@@ -184,6 +184,9 @@ func (s sendCmd) receipts(ctx context.Context, c *client.Client, in *os.File) er
 
 // reached says in plain words that nobody was.
 func (s sendCmd) reached(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errors.New("stopped. Send the same file again, and it goes on from there")
+	}
 	var unreachable *url.Error
 	if errors.As(err, &unreachable) && unreachable.Op == "parse" {
 		return fmt.Errorf("%q is not the address of a server: write https://reeve.example.gov.uk", s.To)
