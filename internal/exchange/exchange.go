@@ -164,7 +164,7 @@ func (x *Exchange) openFlows(ctx context.Context, k *kernel.Kernel, asks Asks) (
 	if err != nil {
 		return err
 	}
-	x.Flows, err = flow.Open(ctx, flow.Options{DB: k.DB, Log: k.Log, Journal: k.Journal, Desk: x.Delivery, Slog: k.Slog, Now: k.Now, Steps: x.Processes.Carried,
+	x.Flows, err = flow.Open(ctx, flow.Options{DB: k.DB, Log: k.Log, Journal: k.Journal, Desk: x.Delivery, Slog: k.Slog, Now: k.Now, Steps: x.Processes.Carried, Around: x.around(),
 		Park: func(tx *store.Tx, s flow.Stuck) error {
 			return x.park(tx, k, quarantine.Parked{Flow: s.Flow, N: s.N, ID: s.Record, Cause: "could not be prepared", Problems: s.Problems})
 		}})

@@ -9,6 +9,7 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/alert"
 	"github.com/reeve-civic/reeve/internal/exchange/feed"
+	"github.com/reeve-civic/reeve/internal/exchange/flow"
 	"github.com/reeve-civic/reeve/internal/kernel"
 )
 
@@ -50,6 +51,23 @@ func (x *Exchange) openAlerts(ctx context.Context, k *kernel.Kernel) (err error)
 	x.Alerts.Mount(k.Web)
 	k.Chore("alerts", x.Alerts.Step)
 	return nil
+}
+
+// around is what the pages of flows know of other rooms.
+func (x *Exchange) around() flow.Around {
+	return flow.Around{
+		Part: func(id string) (string, string) {
+			if p := x.Processes.Set().Having(id); p != nil {
+				return p.ID, p.Name
+			}
+			return "", ""
+		},
+		Fed: func(iface string) bool { _, ok := x.Feeds.Feed(iface); return ok },
+		Alerts: func(ctx context.Context) (int, error) {
+			open, err := x.Alerts.Open(ctx)
+			return len(open), err
+		},
+	}
 }
 
 // late tells what is not as its definition expects.

@@ -43,6 +43,8 @@ type Options struct {
 	Park func(tx *store.Tx, s Stuck) error
 	// Steps tells how often a flow was done as a step of a process, and when last; may be nil.
 	Steps func(tx *store.Tx, flow string) (n int64, last time.Time, err error)
+	// Around is what the pages of flows know of other rooms.
+	Around Around
 }
 
 // Runner runs the flows of the set in force.

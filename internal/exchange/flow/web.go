@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,9 +34,41 @@ func (r *Runner) Mount(m *web.Mux) {
 	m.Handle("POST /staff/deliveries/{flow}/{n}", ActionDecide, p.decide)
 }
 
+// actionFeeds is the action of looking at what records are fetched from.
+const actionFeeds = "feed.read"
+
+// Around is what pages of flows know of other rooms; each may be nil.
+type Around struct {
+	Part   func(flow string) (id, name string)    // the process that a flow is a step of
+	Fed    func(iface string) bool                // whether records are fetched from an interface
+	Alerts func(ctx context.Context) (int, error) // how many things are not as expected now
+}
+
+// part is the process that a flow is a step of; "" for none.
+func (a Around) part(flow string) (id, name string) {
+	if a.Part == nil {
+		return "", ""
+	}
+	return a.Part(flow)
+}
+
 type pages struct {
 	r *Runner
 	m *web.Mux
+}
+
+// line is a flow in the list.
+type line struct {
+	Stat
+	Process, ProcessName string // that it is a step of; "" for none
+}
+
+// showData is what the page of a flow shows.
+type showData struct {
+	line
+	f        *Flow // nil where it was removed
+	may, fed bool  // change it; look at what its records are fetched from
+	now      time.Time
 }
 
 func (p pages) list(w http.ResponseWriter, req *http.Request) error {
@@ -43,7 +76,23 @@ func (p pages) list(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.m.Render(w, req, web.Page{Title: "Flows", Active: "/staff/flows", Wide: true}, listPage(stats, p.r.Set(), p.r.o.Now()))
+	alerts := 0
+	if p.r.o.Around.Alerts != nil {
+		if alerts, err = p.r.o.Around.Alerts(req.Context()); err != nil {
+			return err
+		}
+	}
+	lines := make([]line, len(stats))
+	for i, s := range stats {
+		lines[i] = p.line(s)
+	}
+	return p.m.Render(w, req, web.Page{Title: "Flows", Active: "/staff/flows", Wide: true}, listPage(lines, alerts, p.r.Set(), p.r.o.Now()))
+}
+
+func (p pages) line(s Stat) line {
+	l := line{Stat: s}
+	l.Process, l.ProcessName = p.r.o.Around.part(s.Flow)
+	return l
 }
 
 func (p pages) show(w http.ResponseWriter, req *http.Request) error {
@@ -55,8 +104,11 @@ func (p pages) show(w http.ResponseWriter, req *http.Request) error {
 	f, _ := p.r.Set().Get(id)
 	for _, s := range stats {
 		if s.Flow == id {
-			may := f != nil && p.m.Decide(req.Context(), policy.Request{Action: actionEdit}) == nil
-			return p.m.Render(w, req, web.Page{Title: s.Name, Active: "/staff/flows", Crumbs: []ui.Link{{Text: "Flows", Href: "/staff/flows"}}}, showPage(s, f, may, p.r.o.Now()))
+			d := showData{line: p.line(s), f: f, now: p.r.o.Now()}
+			d.may = f != nil && p.m.Decide(req.Context(), policy.Request{Action: actionEdit}) == nil
+			fed := p.r.o.Around.Fed
+			d.fed = fed != nil && fed(s.From.Interface) && p.m.Decide(req.Context(), policy.Request{Action: actionFeeds}) == nil
+			return p.m.Render(w, req, web.Page{Title: s.Name, Active: "/staff/flows", Crumbs: []ui.Link{{Text: "Flows", Href: "/staff/flows"}}}, showPage(d))
 		}
 	}
 	return reeve.E(reeve.NotFound, "exchange.flow.show", "there is no flow %q", id)
@@ -163,6 +215,20 @@ func (s Stat) explain() string {
 	return "Records go through as they come."
 }
 
+// explain says it of a flow with what is known around it.
+func (d showData) explain() string {
+	said := d.Stat.explain()
+	if text, _ := d.state(); text == "Running" {
+		switch {
+		case d.Process != "":
+			return "It is a step: records come to it when those before it are done."
+		case d.f != nil && d.f.schedule != nil:
+			return "Records wait until it is due, and go through together."
+		}
+	}
+	return said
+}
+
 // sentence ends a text as a sentence, and begins it like one.
 func sentence(s string) string {
 	s = strings.TrimSpace(s)
@@ -172,7 +238,7 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
 }
 
-func listStats(stats []Stat) []ui.Stat {
+func listStats(stats []line, alerts int) []ui.Stat {
 	var delivered, waiting, unsure, stopped int64
 	for _, s := range stats {
 		delivered += s.Delivered
@@ -183,48 +249,65 @@ func listStats(stats []Stat) []ui.Stat {
 		}
 	}
 	out := []ui.Stat{{Label: "Delivered", Value: ui.Count(delivered)}, {Label: "Waiting", Value: ui.Count(waiting)},
-		{Label: "Uncertain", Value: ui.Count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: ui.Count(stopped)}}
+		{Label: "Uncertain", Value: ui.Count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: ui.Count(stopped)},
+		{Label: "Late, silent or unread", Value: ui.Count(int64(alerts)), Href: "/staff/flows/alerts"}}
 	if unsure > 0 {
 		out[2].Tone = ui.Bad
 	}
 	if stopped > 0 {
 		out[3].Tone = ui.Bad
 	}
+	if alerts > 0 {
+		out[4].Tone = ui.Bad
+	}
 	return out
 }
 
-// apart divides flows into those that Reeve carries and those that are only drawn.
-func apart(stats []Stat) (carried, drawn []Stat) {
+// apart divides flows into those that Reeve carries by themselves, those that are
+// steps of a process, and those that are only drawn.
+func apart(stats []line) (carried, steps, drawn []line) {
 	for _, s := range stats {
-		if s.State == "drawn" {
+		switch {
+		case s.Process != "":
+			steps = append(steps, s)
+		case s.State == "drawn":
 			drawn = append(drawn, s)
-		} else {
+		default:
 			carried = append(carried, s)
 		}
 	}
-	return carried, drawn
+	return carried, steps, drawn
 }
 
-func drawnRows(stats []Stat) (rows [][]ui.Cell) {
+func stepRows(stats []line, now time.Time) (rows [][]ui.Cell) {
+	for _, s := range stats {
+		text, tone := s.state()
+		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), ui.CellHTML(link(s.ProcessName, "/staff/processes/"+s.Process)),
+			{Text: or(s.To.SystemName, s.To.Interface)}, ui.Num(ui.Count(s.Delivered)), {Text: ui.Ago(now, s.LastSeen), Classes: "app-nowrap app-brief"}, ui.CellHTML(ui.Status(text, tone))})
+	}
+	return rows
+}
+
+func drawnRows(stats []line) (rows [][]ui.Cell) {
 	for _, s := range stats {
 		how := "directly, from system to system"
 		if s.Via == "manual" {
 			how = "by hand"
 		}
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)},
+		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface), Classes: "app-brief"},
 			{Text: or(s.To.SystemName, s.To.Interface)}, {Text: ui.Words(string(s.Purpose))}, {Text: how}})
 	}
 	return rows
 }
 
-func listRows(stats []Stat, set *Set, now time.Time) (rows [][]ui.Cell) {
+func listRows(stats []line, set *Set, now time.Time) (rows [][]ui.Cell) {
 	for _, s := range stats {
 		text, tone := s.state()
 		f, _ := set.Get(s.Flow)
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface)}, {Text: or(s.To.SystemName, s.To.Interface)},
-			{Text: f.does()}, ui.Num(ui.Count(s.Delivered)), ui.Num(ui.Count(int64(s.Waiting) + s.Lag)), ui.Num(ui.Count(s.Parked + int64(s.Uncertain))),
-			{Text: ui.Ago(now, s.LastSeen), Classes: "app-nowrap"}, ui.CellHTML(ui.Status(text, tone)),
+			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface), Classes: "app-brief"},
+			{Text: or(s.To.SystemName, s.To.Interface), Classes: "app-brief"}, {Text: f.does()}, ui.Num(ui.Count(s.Delivered)), ui.Num(ui.Count(int64(s.Waiting) + s.Lag)), ui.Num(ui.Count(s.Parked + int64(s.Uncertain))),
+			{Text: ui.Ago(now, s.LastSeen), Classes: "app-nowrap app-brief"}, ui.CellHTML(ui.Status(text, tone)),
 		})
 	}
 	return rows
@@ -251,10 +334,17 @@ func (f *Flow) does() string {
 	if f.Target != nil {
 		parts = append(parts, "checked")
 	}
+	if f.schedule != nil {
+		parts = append(parts, "at set times")
+	}
 	return strings.Join(parts, ", ")
 }
 
-func showStats(s Stat) []ui.Stat {
+func (d showData) stats() []ui.Stat {
+	s := d.Stat
+	if d.Process != "" {
+		return []ui.Stat{{Label: "Delivered", Value: ui.Count(s.Delivered)}}
+	}
 	out := []ui.Stat{{Label: "Delivered", Value: ui.Count(s.Delivered)}, {Label: "Still to come", Value: ui.Count(s.Lag)}, {Label: "Waiting to be sent", Value: ui.Count(int64(s.Waiting))},
 		{Label: "Not for them", Value: ui.Count(s.Filtered)}, {Label: "Parked so far", Value: ui.Count(s.Parked), Href: "/staff/held#parked"},
 		{Label: "Uncertain", Value: ui.Count(int64(s.Uncertain))}}
@@ -264,7 +354,8 @@ func showStats(s Stat) []ui.Stat {
 	return out
 }
 
-func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
+func (d showData) rows() []ui.SummaryRow {
+	s, f := d.Stat, d.f
 	rows := []ui.SummaryRow{ui.Row("Carries", string(s.Type))}
 	if f != nil {
 		rows[0] = ui.Row("Carries", f.Type.Name)
@@ -273,7 +364,7 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 		}
 	}
 	rows = append(rows,
-		ui.RowHTML("From", end(s.From)), ui.RowHTML("To", end(s.To)),
+		ui.RowHTML("From", from(s.From, d.fed)), ui.RowHTML("To", end(s.To)),
 		ui.Row("Agreement", agreementName(s, f)), ui.Row("Purpose", ui.Words(string(s.Purpose))))
 	if f != nil {
 		rows = append(rows, ui.Row("Until", ui.DateText(f.Agreement.Ends.Time(time.UTC))), ui.RowHTML("What they may see", fieldList(names(f.Fields))))
@@ -287,11 +378,17 @@ func showRows(s Stat, f *Flow, now time.Time) []ui.SummaryRow {
 			rows = append(rows, ui.Row("Their shape", f.Target.Name+": what does not match it is parked"))
 		}
 	}
+	switch {
+	case d.Process != "":
+		rows = append(rows, ui.RowHTML("When", stepOf(d.ProcessName, "/staff/processes/"+d.Process)), ui.Row("Last delivery", ui.Ago(d.now, s.LastSeen)))
+	case f != nil && f.schedule != nil:
+		rows = append(rows, ui.RowHTML("When", due(f.Spec.Schedule, f.Next(d.now))))
+	}
 	if !s.Since.IsZero() {
 		rows = append(rows, ui.RowHTML("Takes nothing since", ui.Time(s.Since)))
 	}
 	if f != nil && f.Spec.Carried() {
-		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ui.Ago(now, s.LastSeen)))
+		rows = append(rows, ui.Row("Order", order(f)), ui.Row("If an answer is lost", repeat(f)), ui.Row("Last delivery", ui.Ago(d.now, s.LastSeen)))
 	}
 	return rows
 }

@@ -161,6 +161,18 @@ func (s *Set) Get(id string) (*Process, bool) {
 	return p, ok
 }
 
+// Having is the process that a flow is a step of, or undoes one of; nil for none.
+func (s *Set) Having(flow string) *Process {
+	for _, p := range s.All {
+		for _, st := range p.Steps {
+			if st.Flow.ID == flow || st.Undo != nil && st.Undo.ID == flow {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
 // Compile prepares the processes of a set.
 func Compile(s *def.Set, types *contract.Set, flows *flow.Set) (*Set, []def.Problem) {
 	set := &Set{byID: map[string]*Process{}, flows: flows}
