@@ -385,6 +385,10 @@ func TestHook(t *testing.T) {
 		if len(h.records()) != 2 {
 			t.Errorf("%d records", len(h.records()))
 		}
+		// What cannot be read to its end is not said to be taken.
+		if w := post("/v1/hooks/if-hook", "["+strings.TrimSpace(lines(5, 5))+",", hookSecret, now); w.Code != 400 || !strings.Contains(w.Body.String(), "were taken: 1") {
+			t.Errorf("half a list: %d %s", w.Code, w.Body)
+		}
 	})
 }
 

@@ -81,8 +81,8 @@ func (d *Desk) hook(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 		return unreadable(err)
-	case res.Broken != "" && res.Counts.Kept() == 0:
-		return reeve.E(reeve.Invalid, op, "%s", res.Broken)
+	case res.Broken != "": // what came after that is nowhere, so it is not said to be taken
+		return reeve.E(reeve.Invalid, op, "%s. The records before that were taken: %d", res.Broken, res.Counts.Kept())
 	}
 	return web.JSON(w, http.StatusAccepted, res.Counts)
 }
