@@ -66,6 +66,48 @@ func masked(at string, v any, clear func(pointer, value string) bool) any {
 
 var escaped = strings.NewReplacer("~", "~0", "/", "~1")
 
+// Outline writes only what kinds of values a body holds, in fields whose names are
+// known: of the result of a map that somebody is trying, which could put a value into
+// a name, a text of its own, a mark, a length or a number of items.
+func Outline(body []byte, known func(name string) bool) string {
+	v, err := rawjson.Decode(body)
+	if err != nil {
+		return ""
+	}
+	b, err := json.MarshalIndent(outlined(v, known), "", "  ")
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func outlined(v any, known func(name string) bool) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, x := range v {
+			if known(name) {
+				out[name] = outlined(x, known)
+			} else {
+				out["…"] = "other fields"
+			}
+		}
+		return out
+	case []any:
+		if len(v) == 0 {
+			return v
+		}
+		return []any{outlined(v[0], known)}
+	case string:
+		return "text"
+	case json.Number:
+		return "number"
+	case bool:
+		return "yes or no"
+	}
+	return v
+}
+
 const longest = 60 // characters of a masked text
 
 func maskText(s string) string {

@@ -15,6 +15,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,6 +229,25 @@ func (p Pair) Differences(now, then []byte) []example.Difference {
 	}
 	return out
 }
+
+// Outlines are where two bodies differ: masked as they are, and only the kinds of
+// values as they would be, see [Outline].
+func (p Pair) Outlines(now, then []byte, known func(name string) bool) []example.Difference {
+	out := example.Compare(now, then)
+	for i := range out {
+		out[i].Want, out[i].Got = p.masked(out[i].Want), strings.Join(strings.Fields(Outline([]byte(out[i].Got), known)), " ")
+		toks := strings.Split(out[i].Path, "/")
+		for j, tok := range toks {
+			if _, err := strconv.ParseUint(tok, 10, 31); err != nil && tok != "" && !known(unescaped.Replace(tok)) {
+				toks[j] = "…"
+			}
+		}
+		out[i].Path = strings.Join(toks, "/")
+	}
+	return slices.CompactFunc(out, func(a, b example.Difference) bool { return a == b })
+}
+
+var unescaped = strings.NewReplacer("~1", "/", "~0", "~")
 
 func (p Pair) masked(text string) string {
 	if text == "" {

@@ -1263,7 +1263,7 @@ func recordsText(v *editView) string {
 		}
 	}
 	if v.Revealed == "" {
-		s += " Letters are shown as x and digits as 9; what the map itself says is shown as it is."
+		s += " Letters are shown as x and digits as 9; what the map itself says is shown as it is. Of what a changed map makes, only the kinds of values are shown."
 	} else {
 		s += " Values that you may see are shown. That you saw them, and why, is in the journal."
 	}

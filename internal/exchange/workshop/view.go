@@ -112,18 +112,25 @@ func (v *editView) tryOn(ctx context.Context, d *Desk, recs []reclog.Record, see
 	if v.then == nil {
 		return nil
 	}
-	pair, err := rehearsal.NewPair(d.o.Flows(), v.then, v.draft.Flow.ID, v.was, v.Map)
+	pair, err := rehearsal.NewPair(d.o.Flows(), v.then, v.draft.Flow.ID, v.was)
 	if err != nil {
 		return err
+	}
+	all := v.all(sees)
+	var known func(string) bool // of a map that is tried, for who may not see all: names that are no values
+	if v.Map != v.was && !all {
+		known = v.names()
 	}
 	for i := range recs {
 		rec := &recs[i]
 		now, then := pair.Both(ctx, rec)
 		x := tried{N: strconv.Itoa(i + 1), At: ui.TimeText(rec.At.In(d.o.Zone)), Seen: v.shown(v.draft.Flow.Cut(ctx, rec), sees)}
-		x.Now, x.Then = v.outcome(pair, now, sees), v.outcome(pair, then, sees)
+		x.Now, x.Then = outcomeOf(pair, now, all, nil), outcomeOf(pair, then, all, known)
 		x.Changed = now.Decision != then.Decision || string(now.Body) != string(then.Body)
 		if now.Decision == flow.Sent && then.Decision == flow.Sent {
-			x.Differs = pair.Differences(now.Body, then.Body)
+			if x.Differs = pair.Differences(now.Body, then.Body); known != nil {
+				x.Differs = pair.Outlines(now.Body, then.Body, known)
+			}
 			x.Changed = len(x.Differs) > 0
 		}
 		v.Records = append(v.Records, x)
@@ -140,18 +147,41 @@ func (v *editView) shown(body []byte, sees func(reeve.Class) bool) string {
 	})
 }
 
-// outcome is what became of a record. What a map made of several fields can hold any
-// of them: its values are shown to who may see them all.
-func (v *editView) outcome(p rehearsal.Pair, made flow.Prepared, sees func(reeve.Class) bool) outcome {
+// all reports whether somebody may see all that the flow sees.
+func (v *editView) all(sees func(reeve.Class) bool) bool {
 	all := sees != nil
 	if all {
 		for _, c := range v.draft.Flow.Type.Classes(v.draft.Flow.Fields...) {
 			all = all && sees(c)
 		}
 	}
+	return all
+}
+
+// names tells the names of fields of both sides.
+func (v *editView) names() func(string) bool {
+	known := map[string]bool{}
+	from, _ := v.sources()
+	to, _ := v.targets()
+	for _, f := range append(from, to...) {
+		for _, tok := range contract.Tokens(f.Path) {
+			known[tok] = true
+		}
+	}
+	return func(name string) bool { return known[name] }
+}
+
+// outcomeOf is what became of a record. What a map made of several fields can hold any
+// of them: its values are shown to who may see them all. Of a map that somebody is only
+// trying, who may not is told no more than the kinds of values: known is then which
+// names are those of fields.
+func outcomeOf(p rehearsal.Pair, made flow.Prepared, all bool, known func(string) bool) outcome {
 	o := outcome{}
 	o.Became, o.Tone = words(made.Decision)
-	if made.Decision == flow.Sent {
+	switch {
+	case made.Decision == flow.Sent && known != nil:
+		o.Body = rehearsal.Outline(made.Body, known)
+	case made.Decision == flow.Sent:
 		o.Body = rehearsal.Mask(made.Body, func(_, value string) bool { return all || p.Literals[value] })
 	}
 	for _, x := range made.Problems {
@@ -159,7 +189,12 @@ func (v *editView) outcome(p rehearsal.Pair, made flow.Prepared, sees func(reeve
 		if x.Path != "" {
 			text = ui.FieldText(x.Path) + ": " + text
 		}
-		o.Problems = append(o.Problems, sentence(text))
+		if known != nil {
+			text = "the map fails on this record, or the receiver would not take what it makes: show the values to see why"
+		}
+		if text = sentence(text); !slices.Contains(o.Problems, text) {
+			o.Problems = append(o.Problems, text)
+		}
 	}
 	return o
 }

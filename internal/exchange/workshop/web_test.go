@@ -2,6 +2,7 @@ package workshop_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -212,5 +213,34 @@ func TestBrowser(t *testing.T) {
 	})`)
 	if got != "/died put:/diedOn" {
 		t.Errorf("by drag and drop: %s", got)
+	}
+}
+
+// A map that somebody is trying brings out nothing by what it makes of values: not by
+// names of fields, nor by texts of its own, marks, lengths or errors.
+func TestTriedMapBringsOutNothing(t *testing.T) {
+	r := newRig(t)
+	r.accept(death(1), death(2))
+	for _, m := range []string{
+		taxMap + `root.extra = {(this.name.family): 1}`,
+		taxMap + `root.reference = if this.name.family == "FAMILY" { "Itis" } else { "Itisnot" }`,
+		taxMap + `root.reference = this.name.family.replace_all("F", "!").replace_all("A", "~").replace_all("M", "^")`,
+		`root = throw("it is " + this.name.family)`,
+		taxMap + `root.reference = [this.name.family, this.name.family.lowercase()].join("")`,
+	} {
+		p := r.ask("GET", edit, nil).press("try", "map", m)
+		text := html.UnescapeString(p.html)
+		for line := range strings.Lines(m) { // the page holds the map itself, too
+			text = strings.ReplaceAll(text, strings.TrimSpace(line), "")
+		}
+		for _, s := range []string{"FAMILY", "!~", `"Itis"`, "XXXXXXxxxxxx"} {
+			if strings.Contains(text, s) {
+				at := strings.Index(text, s)
+				t.Errorf("%s brings out %q: %s", m, s, text[max(0, at-120):min(len(text), at+60)])
+			}
+		}
+		if q := p.press("show", "reason", "fault"); q.code != 200 && q.code != 422 {
+			t.Error(q.code)
+		}
 	}
 }
