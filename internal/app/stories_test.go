@@ -48,6 +48,10 @@ import (
 //	folder NAME          a folder that takes files; definitions reach it at env:NAME
 //	sql NAME STATEMENT   run SQL in a SQLite database that definitions reach at env:NAME;
 //	                     rows are stdout
+//	setting NAME VALUE   a value that definitions reach at env:NAME
+//	mailbox NAME         a mail server; definitions reach it at env:NAME
+//	hook INTERFACE ID NAME FILE   POST FILE to the webhook, signed with env:NAME
+//	workbook OUT FILE    make an XLSX workbook of lines with semicolons
 //	token ORG VAR        give ORG a token and keep it in $VAR
 //	signin ROLE...       sign in as staff in the story's browser
 //	send TYPE TOKEN FILE [header=value ...]   POST /v1/records/TYPE; the answer is stdout
@@ -83,7 +87,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"house": cmd(1, (*story).house), "restart": cmd(0, (*story).restart), "receiver": cmd(1, (*story).receiver),
-			"edit": cmd(3, (*story).edit), "reload": cmd(0, (*story).reload), "folder": cmd(1, (*story).folder), "sql": cmd(2, (*story).sql), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
+			"edit": cmd(3, (*story).edit), "reload": cmd(0, (*story).reload), "folder": cmd(1, (*story).folder), "sql": cmd(2, (*story).sql), "setting": cmd(2, (*story).setting), "mailbox": cmd(1, (*story).mailbox), "hook": cmd(4, (*story).hook), "workbook": cmd(2, (*story).workbook), "token": cmd(2, (*story).token), "signin": cmd(1, (*story).signin),
 			"send": cmd(3, (*story).send), "get": cmd(1, (*story).get), "post": cmd(2, (*story).post),
 			"status": cmd(1, (*story).status), "settle": cmd(0, (*story).settle), "clock": cmd(1, (*story).clock),
 			"received": cmd(1, (*story).received), "journal": cmd(0, (*story).journal), "operator": cmd(2, (*story).operator), "count": cmd(2, (*story).count), "messages": cmd(0, (*story).messages),

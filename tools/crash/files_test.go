@@ -224,13 +224,9 @@ wait:
 	t.Logf("the server was killed %d times and the sender once", kills)
 }
 
-// TestKilledWhileAFolderIsRead kills the program at random moments while it reads
-// files of a folder.
-func TestKilledWhileAFolderIsRead(t *testing.T) {
-	r, folder := filesSetup(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	const files, each = 4, 50_000
+// fill puts files of so many rows each into a folder.
+func fill(t *testing.T, folder string, files, each int) {
+	t.Helper()
 	for f := range files {
 		var b bytes.Buffer
 		for n := f*each + 1; n <= (f+1)*each; n++ {
@@ -238,6 +234,24 @@ func TestKilledWhileAFolderIsRead(t *testing.T) {
 		}
 		must(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.ndjson", f)), b.Bytes(), 0o600))
 	}
+}
+
+// moved are the files that were moved away because all of their rows were taken.
+func moved(t *testing.T, folder string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(folder, "done", "*.ndjson"))
+	must(t, err)
+	return names
+}
+
+// TestKilledWhileAFolderIsRead kills the program at random moments while it reads
+// files of a folder.
+func TestKilledWhileAFolderIsRead(t *testing.T) {
+	r, folder := filesSetup(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	const files, each = 4, 50_000
+	fill(t, folder, files, each)
 	rnd := rand.New(rand.NewPCG(8, 5))
 	kills := times(t, "REEVE_KILLS", 4)
 	for range kills {
@@ -247,13 +261,12 @@ func TestKilledWhileAFolderIsRead(t *testing.T) {
 	}
 	must(t, r.Start(ctx))
 	for {
-		moved, err := filepath.Glob(filepath.Join(folder, "done", "*.ndjson"))
-		must(t, err)
-		if len(moved) == files {
+		taken := len(moved(t, folder))
+		if taken == files {
 			break
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("only %d of %d files were taken\n%s", len(moved), files, r.Logs())
+			t.Fatalf("only %d of %d files were taken\n%s", taken, files, r.Logs())
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -117,3 +117,52 @@ func (d *disk) unmount() {
 	}
 	_ = syscall.Unmount(d.mnt, syscall.MNT_DETACH) // it may be gone already
 }
+
+// TestPowerCutWhileAFolderIsRead cuts the power while the files of a folder are read,
+// which lies outside: that a file was moved away there is the acknowledgement.
+func TestPowerCutWhileAFolderIsRead(t *testing.T) {
+	powerloss := os.Getenv("POWERLOSS")
+	if powerloss == "" {
+		t.Skip("POWERLOSS does not name a file system that loses power")
+	}
+	r, folder := filesSetup(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	const files, each = 12, 5_000
+	fill(t, folder, files, each)
+	rnd := rand.New(rand.NewPCG(20261122, 3))
+	work := filepath.Join(dir, "w0")
+	must(t, os.Mkdir(work, 0o755))
+	on := func(i int) *disk {
+		d := newDisk(t, powerloss, dir, work, i)
+		r.Data = filepath.Join(d.mnt, "data")
+		if err := r.Start(ctx); err != nil {
+			t.Fatalf("after %d cuts: %v", i, err)
+		}
+		return d
+	}
+	d := on(0)
+	cuts, half := times(t, "REEVE_CUTS", 2), 0
+	for i := range cuts {
+		time.Sleep(time.Duration(200+rnd.IntN(1500)) * time.Millisecond)
+		d.cut()
+		r.Kill()
+		d.unmount()
+		if n := len(moved(t, folder)); n > 0 && n < files {
+			half++
+		}
+		work = d.durable
+		d = on(i + 1)
+	}
+	defer r.Kill()
+	for len(moved(t, folder)) < files {
+		if ctx.Err() != nil {
+			t.Fatalf("only %d of %d files were taken\n%s", len(moved(t, folder)), files, r.Logs())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	r.Stop()
+	everyRowOnce(t, r, files*each)
+	t.Logf("%d power cuts, %d of them with some files taken", cuts, half)
+}

@@ -91,6 +91,8 @@ type Stat struct {
 	Waiting   int   // frozen and not settled
 	Behind    int   // waiting for an earlier record of their key
 	Uncertain int
+	Oldest    time.Time // when the oldest that is frozen and not settled was frozen; zero for none
+	First     int64     // number of the first that waits for an earlier one; 0 for none
 	Last      time.Time // when something was last settled; zero for never
 	Why       string    // what it waits for; "" when nothing is in the way
 	Since     time.Time // since when, as far as this run of the program knows
@@ -108,6 +110,9 @@ func (d *Desk) Stat(tx *store.Tx, flow string) (s Stat, err error) {
 		s.Last = t.last
 	}
 	if s.Waiting, s.Behind, s.Uncertain, err = counts(tx, flow); err != nil {
+		return s, err
+	}
+	if s.Oldest, s.First, err = oldest(tx, flow); err != nil {
 		return s, err
 	}
 	d.mu.Lock()

@@ -386,6 +386,18 @@ func counts(tx *store.Tx, flow string) (owed, behind, uncertain int, err error) 
 	return owed, behind, uncertain, err
 }
 
+// oldest of a flow: when the oldest pack that is owed was made, zero for none, and the
+// first number that was set aside, 0 for none.
+func oldest(tx *store.Tx, flow string) (made time.Time, behind int64, err error) {
+	var ms int64
+	err = tx.QueryRow(`select (select coalesce(min(made), 0) from delivery_pack where flow = ? and owed > 0),
+		(select coalesce(min(n), 0) from delivery_behind where flow = ?)`, flow, flow).Scan(&ms, &behind)
+	if ms > 0 {
+		made = time.UnixMilli(ms).UTC()
+	}
+	return made, behind, err
+}
+
 func allFlows(tx *store.Tx) ([]string, error) {
 	rows, err := tx.Query(`select flow from delivery_total union select flow from delivery_pack where owed > 0 order by 1`)
 	if err != nil {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -259,6 +260,44 @@ func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, e
 	}
 	e := f.Spec.Expect
 	s.Quiet = e.Every > 0 && !s.LastSeen.IsZero() && now.Sub(s.LastSeen) > e.Every.D()
-	s.Delayed = e.MaxLag > 0 && s.Lag+int64(s.Waiting) > 0 && !cur.seen.IsZero() && now.Sub(s.LastSeen) > e.MaxLag.D()
+	if e.MaxLag > 0 && s.Lag+int64(s.Waiting) > 0 {
+		since, err := r.waits(tx, f, passed, d)
+		if err != nil {
+			return s, err
+		}
+		s.Delayed = !since.IsZero() && now.Sub(since) > e.MaxLag.D()
+	}
 	return s, nil
+}
+
+// waits is since when the oldest record waits that a flow could have carried; zero for
+// none. What waits for the time of a schedule is not counted.
+func (r *Runner) waits(tx *store.Tx, f *Flow, passed int64, d delivery.Stat) (since time.Time, err error) {
+	upto := int64(math.MaxInt64)
+	if f.schedule != nil {
+		if _, upto, _, err = readGate(tx, f.ID); err != nil {
+			return since, err
+		}
+	}
+	since = d.Oldest
+	earlier := func(at time.Time) {
+		if since.IsZero() || at.Before(since) {
+			since = at
+		}
+	}
+	if d.First > 0 {
+		rec, err := r.o.Log.GetTx(tx, d.First)
+		if err != nil {
+			return since, err
+		}
+		earlier(rec.At)
+	}
+	next, err := r.o.Log.ReadTypesTx(tx, f.Type.IDs(), passed, 1)
+	if err != nil {
+		return since, err
+	}
+	if len(next) > 0 && next[0].N <= upto {
+		earlier(next[0].At)
+	}
+	return since, nil
 }
