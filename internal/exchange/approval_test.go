@@ -60,3 +60,22 @@ func TestFormTakesOutWhatWasTicked(t *testing.T) {
 		t.Errorf("what may not be seen was taken out: %s %v", held.Body, err)
 	}
 }
+
+// A record that has nothing wrong goes on when the correction that it was set aside for
+// is undone, if nothing else is in its way any more.
+func TestUndoneCorrectionKeepsNobodyWaiting(t *testing.T) {
+	h := openWith(t, storetest.Open(t, nil), classed("/person: confidential", "confidential"))
+	rs := h.send("rec-move.v1", move("a", `"2"`, "1980-01-01")+move("a", `3`, "1980-01-02")+move("a", `4`, "1980-01-03"))
+	second := "/staff/held/" + string(rs[1].ID) + "/correct"
+	correction := h.post(second, staff, url.Values{"f/person/born": {"1980-02-02"}})
+	h.post("/staff/held/"+string(rs[0].ID)+"/correct", staff, url.Values{"f/count": {"2"}})
+	h.settle()
+	if len(h.back) != 1 {
+		t.Fatalf("%d went on, and one was proposed for correction", len(h.back))
+	}
+	h.post(correction, staff, url.Values{"decision": {"undo"}})
+	h.settle()
+	if len(h.back) != 3 {
+		t.Errorf("%d of 3 went on", len(h.back))
+	}
+}

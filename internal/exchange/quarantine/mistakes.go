@@ -135,13 +135,18 @@ func (w *Ward) Claim(tx *store.Tx, id reeve.RecordID, correction int64) (Held, e
 	return h, setCorrection(tx, h.N, correction)
 }
 
-// LetGo ends what Claim began; the record is as it was.
+// LetGo ends what Claim began; the record is as it was. It goes on if it has nothing
+// wrong and what it waited for has gone on meanwhile.
 func (w *Ward) LetGo(tx *store.Tx, id reeve.RecordID, correction int64) error {
 	h, err := w.GetTx(tx, id)
 	if err != nil || h.Correction != correction {
 		return err
 	}
-	return setCorrection(tx, h.N, 0)
+	if err := setCorrection(tx, h.N, 0); err != nil || h.State != Open || len(h.Problems) > 0 {
+		return err
+	}
+	_, err = w.follow(tx, "program", h.Lane)
+	return err
 }
 
 // CorrectClaimed is Correct for a record that was set aside for a correction. why

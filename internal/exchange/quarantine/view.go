@@ -53,7 +53,7 @@ func (d listData) stats() []ui.Stat {
 func (d listData) mistakeRows() (rows [][]ui.Cell) {
 	for _, m := range d.Mistakes {
 		rows = append(rows, []ui.Cell{ui.CellHTML(cellLink(m.Text(), "/staff/mistakes/"+m.ID)), {Text: d.w.name("RecordType", string(m.Type))},
-			{Text: d.w.name("Organisation", m.Sender)}, ui.Num(strconv.Itoa(m.Count)), {Text: Age(d.now.Sub(m.Oldest))}})
+			{Text: d.w.name("Organisation", m.Sender)}, ui.Num(strconv.Itoa(m.Count)), {Text: Age(d.now.Sub(m.Oldest)), Classes: "app-brief"}})
 	}
 	return rows
 }
@@ -87,9 +87,16 @@ func Age(d time.Duration) string {
 
 func (d listData) heldTitle() string {
 	if d.Type == "" && d.Sender == "" {
-		return "Held"
+		return "Held, oldest first"
 	}
-	return "Held: " + strings.TrimSpace(d.w.name("RecordType", string(d.Type))+" "+d.w.name("Organisation", d.Sender))
+	title := "Held"
+	if d.Type != "" {
+		title += ": " + d.w.name("RecordType", string(d.Type))
+	}
+	if d.Sender != "" {
+		title += ", from " + d.w.name("Organisation", d.Sender)
+	}
+	return title
 }
 
 func (d listData) countRows() (rows [][]ui.Cell) {
@@ -119,7 +126,7 @@ func (d listData) heldRows() (rows [][]ui.Cell) {
 		}
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(cellLink(string(h.ID), "/staff/held/"+string(h.ID))), {Text: d.w.name("RecordType", string(h.Type))},
-			{Text: d.w.name("Organisation", h.Sender)}, {Text: Age(d.now.Sub(h.At))}, {Text: wrong},
+			{Text: d.w.name("Organisation", h.Sender)}, {Text: Age(d.now.Sub(h.At)), Classes: "app-nowrap"}, {Text: sentence(wrong)},
 		})
 	}
 	return rows
@@ -143,9 +150,9 @@ func (h Held) rows(now time.Time, sender string, loc *time.Location) []ui.Summar
 	}
 }
 
-func (p Parked) rows(now time.Time, sender, flow string, loc *time.Location) []ui.SummaryRow {
+func (p Parked) rows(now time.Time, sender, flow, href string, loc *time.Location) []ui.SummaryRow {
 	return []ui.SummaryRow{
-		ui.Row("Flow", flow),
+		ui.RowHTML("Flow", cellLink(flow, href)),
 		ui.Row("Why", sentence(p.Cause)),
 		ui.Row("Sender", sender),
 		ui.Row("Since", ui.TimeText(p.At.In(loc))+", "+Age(now.Sub(p.At))+" ago"),

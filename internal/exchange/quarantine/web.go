@@ -161,7 +161,7 @@ func (p pages) render(w http.ResponseWriter, r *http.Request, h Held, t *contrac
 		}
 	}
 	failed := len(f.Wrong)+len(f.Others) > 0
-	return p.m.Render(w, r, p.page("Held record "+string(h.ID), failed), heldPage(h, f, p.previews(r.Context(), h, t), p.w.o.DB.Now(), t.Name, p.w.name("Organisation", h.Sender), p.w.zone()))
+	return p.m.Render(w, r, p.page("Held record "+string(h.ID), failed), heldPage(h, f, p.previews(r.Context(), h, t), p.w.o.DB.Now(), t.Name, p.w.name("Organisation", h.Sender), p.w.name("Staff", h.SettledBy), p.w.zone()))
 }
 
 // previews are what receivers would get of an open record, without values that the
@@ -337,8 +337,12 @@ func (p pages) parked(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	href := "/staff/flows/" + k.Flow
+	if p.w.name("Process", k.Flow) != k.Flow {
+		href = fmt.Sprintf("/staff/processes/%s/%d", k.Flow, k.N)
+	}
 	return p.m.Render(w, r, p.page("Parked record "+string(k.ID), false), parkedPage(k, p.w.name("RecordType", string(k.Type)),
-		p.w.name("Organisation", k.Sender), p.w.name("Flow", k.Flow), p.w.o.DB.Now(), p.w.zone()))
+		p.w.name("Organisation", k.Sender), p.w.name("Flow", k.Flow), href, p.w.name("Staff", k.By), p.w.o.DB.Now(), p.w.zone()))
 }
 
 func (p pages) decide(w http.ResponseWriter, r *http.Request) error {
