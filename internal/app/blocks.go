@@ -57,7 +57,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	for name, r := range b.services.Receivers() {
 		receivers[name] = r
 	}
-	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered, Editor: flowEditor{a}, Corrected: a.metrics.corrected, MapWorker: a.config.MapWorker}); err != nil {
+	if b.exchange, err = exchange.Open(ctx, k, exchange.Asks{Receivers: receivers, Address: outbound, Received: a.received, Delivered: a.metrics.delivered, Editor: flowEditor{a}, Corrected: a.metrics.corrected, Staff: a.staffName, MapWorker: a.config.MapWorker}); err != nil {
 		return fmt.Errorf("exchange: %w", err)
 	}
 	if err := a.openEstate(ctx); err != nil {
@@ -108,6 +108,11 @@ func (a *App) actorName(ctx context.Context, actor reeve.Actor) string {
 		return actor.ID
 	}
 	return a.blocks.identity.ActorName(ctx, actor)
+}
+
+// staffName is what pages call a member of staff, by id.
+func (a *App) staffName(id string) string {
+	return a.actorName(context.Background(), reeve.Actor{ID: id, Kind: reeve.Staff})
 }
 
 // organisationName is the name of an organisation for pages, or its id.

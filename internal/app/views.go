@@ -41,6 +41,10 @@ func (a *App) todayWaiting(ctx context.Context) (portal.Group, error) {
 	for _, s := range stats {
 		uncertain += s.Uncertain
 	}
+	alerts, err := a.blocks.exchange.Alerts.Open(ctx)
+	if err != nil {
+		return g, err
+	}
 	err = a.k.DB.View(ctx, func(tx *store.Tx) (err error) {
 		matches, err = a.blocks.identity.People.OpenMatches(tx)
 		return err
@@ -52,6 +56,7 @@ func (a *App) todayWaiting(ctx context.Context) (portal.Group, error) {
 		{held, "held: please correct", "/staff/held"},
 		{parked, "could not be delivered", "/staff/held#parked"},
 		{uncertain, "uncertain whether they arrived", "/staff/deliveries/uncertain"},
+		{len(alerts), "late, silent or unread", "/staff/flows/alerts"},
 		{matches, "people to tell apart", "/staff/people/matches"},
 	} {
 		if s.n > 0 {

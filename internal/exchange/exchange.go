@@ -55,6 +55,8 @@ type Asks struct {
 	Corrected func(t reeve.RecordType, held time.Duration)
 	// Delivered is told of outcomes of deliveries, for metrics.
 	Delivered func(flow, outcome string, n int)
+	// Staff is what pages call a member of staff, by id; nil: the id.
+	Staff func(id string) string
 	// Editor keeps the definitions, for those who change flows; nil: nobody does.
 	Editor workshop.Editor
 }
@@ -124,13 +126,13 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 	}
 	x.Quarantine, err = quarantine.New(ctx, quarantine.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Log: k.Log, Bus: k.Bus, Once: x.Once,
 		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
-		Zone: k.Zone, Name: names(k), Lineage: lineage(k), Settled: asks.Corrected})
+		Zone: k.Zone, Name: asks.names(k), Lineage: lineage(k), Settled: asks.Corrected})
 	if err != nil {
 		return err
 	}
 	x.Workbench, err = workbench.New(ctx, workbench.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Ward: x.Quarantine, Log: k.Slog,
 		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
-		Box: &sandbox.Box{Command: asks.MapWorker}, Zone: k.Zone, Name: names(k), Lineage: lineage(k)})
+		Box: &sandbox.Box{Command: asks.MapWorker}, Zone: k.Zone, Name: asks.names(k), Lineage: lineage(k)})
 	if err != nil {
 		return err
 	}
@@ -287,9 +289,24 @@ func earlier(ctx context.Context, k *kernel.Kernel, hash string) (*flow.Set, *de
 	return flows, s, nil
 }
 
-// names tells what a definition is called, or its id where it is not there.
+// names tells what a definition is called, and who a member of staff is.
+func (a Asks) names(k *kernel.Kernel) func(kind, id string) string {
+	of := names(k)
+	return func(kind, id string) string {
+		if kind == "Staff" && a.Staff != nil {
+			return a.Staff(id)
+		}
+		return of(kind, id)
+	}
+}
+
+// names tells what a definition is called, or its id where it is not there. A flow
+// may be one in several steps.
 func names(k *kernel.Kernel) func(kind, id string) string {
 	return func(kind, id string) string {
+		if _, ok := k.Defs.Set().Lookup("Process", id); ok && kind == "Flow" {
+			kind = "Process"
+		}
 		if o, ok := k.Defs.Set().Lookup(kind, id); ok && o.Name != "" {
 			return o.Name
 		}

@@ -116,7 +116,7 @@ func listPage(p listData) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Feeds) == 0 {
-			templ_7745c5c3_Err = ui.Empty("No interface is read from. An interface with read: is.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Empty("Reeve fetches nothing by itself. It does from an interface whose definition has read:, and then it is listed here.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -130,7 +130,7 @@ func listPage(p listData) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fileTable(p.Files, p.Now).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fileTable(p.Files, false, p.Now).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -138,7 +138,7 @@ func listPage(p listData) templ.Component {
 	})
 }
 
-func fileTable(files []fileRow, now time.Time) templ.Component {
+func fileTable(files []fileRow, ofOne bool, now time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -165,7 +165,7 @@ func fileTable(files []fileRow, now time.Time) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Classes: ui.StackClass, Head: fileHead(), Rows: fileRows(files, now)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Table(ui.TableOptions{Classes: ui.StackClass, Head: fileHead(ofOne), Rows: fileRows(files, ofOne, now)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -247,7 +247,7 @@ func feedPage(r row, files []fileRow, now time.Time) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fileTable(files, now).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fileTable(files, true, now).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -526,10 +526,6 @@ func uploadPage(choices []choice, chosen string, errs ui.Errors) templ.Component
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Input(ui.InputOptions{Label: ui.Text("Which one it is (optional)"), Hint: ui.Text("To take a file again that was taken before: a date, say."), ID: "key", Name: "key", Classes: "govuk-input--width-10"}).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
 		var templ_7745c5c3_Var19 = []any{"govuk-form-group", templ.KV("govuk-form-group--error", errs.For("file").Text != "")}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var19...)
 		if templ_7745c5c3_Err != nil {
@@ -548,7 +544,7 @@ func uploadPage(choices []choice, chosen string, errs ui.Errors) templ.Component
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "\"><label class=\"govuk-label\" for=\"file\">File</label><div id=\"file-hint\" class=\"govuk-hint\">JSON, NDJSON, CSV, XML, XLSX or a FHIR Bundle, of any size. How it is written is found out.</div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "\"><label class=\"govuk-label\" for=\"file\">File</label><div id=\"file-hint\" class=\"govuk-hint\">JSON, NDJSON, CSV, XML, XLSX or a FHIR Bundle, of any size. Reeve finds out how it is written.</div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -559,6 +555,10 @@ func uploadPage(choices []choice, chosen string, errs ui.Errors) templ.Component
 			}
 		}
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<input class=\"govuk-file-upload\" id=\"file\" name=\"file\" type=\"file\" aria-describedby=\"file-hint\"></div>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = ui.Input(ui.InputOptions{Label: ui.Text("Which one it is (optional)"), Hint: ui.Text("A date, say. Only needed where a file with the same contents was sent before, and its rows are to be taken again."), ID: "key", Name: "key", Classes: "govuk-input--width-10"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

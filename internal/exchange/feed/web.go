@@ -55,12 +55,12 @@ func (p pages) page(title string, crumbs ...ui.Link) web.Page {
 
 // row is a feed as a page shows it.
 type row struct {
-	ID, Name, System, Type, Sender string
-	When                           string
-	State                          state
-	Running                        bool
-	File                           string // that is being read
-	Next                           time.Time
+	ID, Name, Of, System, Type, Sender string // Of is the id of its system
+	When                               string
+	State                              state
+	Running                            bool
+	File                               string // that is being read
+	Next                               time.Time
 }
 
 // view is how the feeds stand, by name.
@@ -70,7 +70,7 @@ func (d *Desk) view() (rows []row) {
 	rules := d.o.Rules()
 	for _, ln := range d.lanes {
 		f := ln.feed
-		r := row{ID: f.ID, Name: f.Name, System: d.o.Name("System", f.Spec.System), Type: d.o.Name("RecordType", string(f.Type)), When: when(f),
+		r := row{ID: f.ID, Name: f.Name, Of: f.Spec.System, System: d.o.Name("System", f.Spec.System), Type: d.o.Name("RecordType", string(f.Type)), When: when(f),
 			State: ln.state, Running: ln.running, File: ln.file}
 		if org := d.sender(rules, f); org != "" {
 			r.Sender = d.o.Name("Organisation", org)
@@ -108,6 +108,8 @@ func when(f *Feed) string {
 		return plural(int64(e/time.Hour), "every hour", "every %d hours")
 	case e%time.Minute == 0:
 		return plural(int64(e/time.Minute), "every minute", "every %d minutes")
+	case e%time.Second == 0:
+		return plural(int64(e/time.Second), "every second", "every %d seconds")
 	default:
 		return "every " + e.String()
 	}

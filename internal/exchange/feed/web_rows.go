@@ -39,21 +39,29 @@ func (p *listData) feedRows() (rows [][]ui.Cell) {
 	return rows
 }
 
-func fileHead() []ui.Cell {
-	return []ui.Cell{{Text: "File"}, {Text: "Record type"}, {Text: "From"}, ui.Num("Rows"), ui.Num("Accepted"), ui.Num("Held"), ui.Num("Refused"), {Text: "Began"}, {Text: "State"}}
+// fileHead names the columns of files, of one feed or of all.
+func fileHead(ofOne bool) []ui.Cell {
+	head := []ui.Cell{{Text: "File"}, {Text: "Record type"}, {Text: "From"}, ui.Num("Rows"), ui.Num("Accepted"), ui.Num("Held"), ui.Num("Refused"), {Text: "Began"}, {Text: "State"}}
+	if ofOne {
+		head = append(head[:1], head[3:]...)
+	}
+	return head
 }
 
-func fileRows(files []fileRow, now time.Time) (rows [][]ui.Cell) {
+func fileRows(files []fileRow, ofOne bool, now time.Time) (rows [][]ui.Cell) {
 	for _, f := range files {
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Title, "/staff/files/"+f.ID)), {Text: f.TypeName}, {Text: f.From}, ui.Num(ui.Count(f.Rows)),
-			ui.Num(ui.Count(f.Counts.Accepted)), ui.Num(ui.Count(f.Counts.Held)), ui.Num(ui.Count(f.Counts.Refused)), {Text: ui.Ago(now, f.Began), Classes: "app-nowrap"},
-			ui.CellHTML(statusTag(f.status()))})
+		line := []ui.Cell{ui.CellHTML(link(f.Title, "/staff/files/"+f.ID))}
+		if !ofOne {
+			line = append(line, ui.Cell{Text: f.TypeName, Classes: "app-brief"}, ui.Cell{Text: f.From, Classes: "app-brief"})
+		}
+		rows = append(rows, append(line, ui.Num(ui.Count(f.Rows)), ui.Num(ui.Count(f.Counts.Accepted)), ui.Num(ui.Count(f.Counts.Held)), ui.Num(ui.Count(f.Counts.Refused)),
+			ui.Cell{Text: ui.Ago(now, f.Began), Classes: "app-nowrap"}, ui.CellHTML(statusTag(f.status()))))
 	}
 	return rows
 }
 
 func (r row) summary(now time.Time) []ui.SummaryRow {
-	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(r.status())), ui.Row("System", r.System), ui.Row("Record type", r.Type)}
+	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(r.status())), ui.RowHTML("System", link(r.System, "/staff/estate/systems/"+r.Of)), ui.Row("Record type", r.Type)}
 	if r.Sender != "" {
 		rows = append(rows, ui.Row("Given by", r.Sender))
 	}
@@ -73,6 +81,14 @@ func (f *fileData) stats() []ui.Stat {
 		{Label: "Duplicate", Value: ui.Count(c.Duplicate)}, {Label: "Refused", Value: ui.Count(c.Refused)}}
 	if c.Refused > 0 {
 		out[4].Tone = ui.Bad
+	}
+	if c.Held > 0 {
+		out[2].Tone = ui.Waiting
+	}
+	for i, n := range map[int]int64{2: c.Held, 4: c.Refused} {
+		if n > 0 {
+			out[i].Href = "#rows"
+		}
 	}
 	return out
 }
@@ -115,9 +131,16 @@ func faultRows(faults []intake.Fault) (rows [][]ui.Cell) {
 		if at == "" {
 			at = "row " + ui.Count(f.Row)
 		}
-		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: f.Field}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f))})
+		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: fieldText(f.Field)}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f))})
 	}
 	return rows
+}
+
+func fieldText(pointer string) string {
+	if pointer == "" {
+		return "the whole row"
+	}
+	return ui.FieldText(pointer)
 }
 
 func choiceItems(choices []choice) []ui.SelectItem {

@@ -155,14 +155,22 @@ func (s summary) stats() []ui.Stat {
 
 // row is one run in the table of a process.
 func (x *Process) row(r *run) []ui.Cell {
-	at := "all steps"
-	if r.step >= 0 && r.step < len(x.Steps) && !r.state.ended() {
-		at = fmt.Sprintf("step %d of %d, %s", r.step+1, len(x.Steps), x.Steps[r.step].Flow.To.SystemName)
+	done := fmt.Sprintf("all %d steps", len(x.Steps))
+	switch {
+	case r.state == Undone:
+		done = "nothing that stands"
+	case r.step >= 0 && r.step < len(x.Steps) && !r.state.ended():
+		done = fmt.Sprintf("at step %d of %d, %s", r.step+1, len(x.Steps), x.Steps[r.step].Flow.To.SystemName)
 	}
-	if r.state == Undone {
-		at = "none"
+	return []ui.Cell{ui.CellHTML(link(string(r.record), fmt.Sprintf("/staff/processes/%s/%d", x.ID, r.n))), ui.CellHTML(state(r.state)), {Text: done}, {Text: sentence(r.why)}, ui.CellHTML(ui.Time(r.began))}
+}
+
+// sentence begins a text like a sentence.
+func sentence(s string) string {
+	if s == "" {
+		return s
 	}
-	return []ui.Cell{ui.CellHTML(link(string(r.record), fmt.Sprintf("/staff/processes/%s/%d", x.ID, r.n))), ui.CellHTML(state(r.state)), {Text: at}, {Text: r.why}, ui.CellHTML(ui.Time(r.began))}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // moments is what became of each step, then what was undone, from the last to the first.
@@ -182,7 +190,7 @@ func (v view) moments() (out []ui.Moment) {
 		case ok:
 			m = moment(st.Flow.Name, s)
 		case v.state == Running && v.step == i:
-			m.Tag, m.Tone, m.Body = "Under way", ui.Info, why(v.why)
+			m.Tag, m.Tone, m.Body = "Under way", ui.Info, why(sentence(v.why))
 		}
 		out = append(out, m)
 	}
@@ -194,7 +202,7 @@ func (v view) moments() (out []ui.Moment) {
 		case ok:
 			out = append(out, moment(st.Undo.Name, s))
 		case v.state == Undoing && v.step == i:
-			out = append(out, ui.Moment{Title: st.Undo.Name, Tag: "Under way", Tone: ui.Info, Body: why(v.why)})
+			out = append(out, ui.Moment{Title: st.Undo.Name, Tag: "Under way", Tone: ui.Info, Body: why(sentence(v.why))})
 		}
 	}
 	return out
@@ -211,7 +219,7 @@ func moment(title string, s stepRow) ui.Moment {
 		m.Tag, m.Tone = "Unclear", ui.Waiting
 	}
 	if s.why != "" {
-		m.Body = why(s.why)
+		m.Body = why(sentence(s.why))
 	}
 	return m
 }

@@ -43,6 +43,13 @@ func (d mistakeData) recordRows() (rows [][]ui.Cell) {
 	return rows
 }
 
+func (d mistakeData) correctTitle() string {
+	if d.Mistake.Count == 1 {
+		return "Correct it"
+	}
+	return fmt.Sprintf("Correct all %d", d.Mistake.Count)
+}
+
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -142,7 +149,7 @@ func (d listData) correctionRows(cs []Correction) (rows [][]ui.Cell) {
 	for _, c := range cs {
 		text, tone := c.status()
 		rows = append(rows, []ui.Cell{ui.CellHTML(link(fmt.Sprintf("Correction %d", c.ID), href(c.ID))), {Text: d.p.name("RecordType", string(c.Type))},
-			{Text: d.p.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Total)), {Text: c.MadeBy}, {Text: quarantine.Age(d.now.Sub(c.Made)) + " ago"}, ui.CellHTML(ui.Status(text, tone))})
+			{Text: d.p.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Total)), {Text: d.p.name("Staff", c.MadeBy)}, {Text: quarantine.Age(d.now.Sub(c.Made)) + " ago"}, ui.CellHTML(ui.Status(text, tone))})
 	}
 	return rows
 }
@@ -156,9 +163,9 @@ func (r Rule) rows(p pages) []ui.SummaryRow {
 	if !r.On {
 		state, tone = "off", ui.Quiet
 	}
-	kept := "By " + r.MadeBy + " on " + ui.DateText(p.m.Local(r.Made))
+	kept := "By " + p.name("Staff", r.MadeBy) + " on " + ui.DateText(p.m.Local(r.Made))
 	if r.ApprovedBy != "" {
-		kept += ", approved by " + r.ApprovedBy
+		kept += ", approved by " + p.name("Staff", r.ApprovedBy)
 	}
 	used := plural(int(r.Used), "record")
 	if !r.Last.IsZero() {
@@ -219,12 +226,12 @@ func (d correctionData) rows() []ui.SummaryRow {
 	text, tone := c.status()
 	at := func(t time.Time) string { return ui.TimeText(d.p.m.Local(t)) }
 	rows := []ui.SummaryRow{ui.RowHTML("State", ui.Status(text, tone)), ui.Row("Record type", d.p.name("RecordType", string(c.Type))),
-		ui.Row("Sender", d.p.name("Organisation", c.Sender)), ui.Row("Records", strconv.Itoa(c.Total)), ui.Row("Made", "By "+c.MadeBy+", "+at(c.Made))}
+		ui.Row("Sender", d.p.name("Organisation", c.Sender)), ui.Row("Records", strconv.Itoa(c.Total)), ui.Row("Made", "By "+d.p.name("Staff", c.MadeBy)+", "+at(c.Made))}
 	if d.Mistake.ID != "" {
 		rows = append(rows, ui.RowHTML("Mistake", link(d.Mistake.Text(), "/staff/mistakes/"+d.Mistake.ID)))
 	}
 	if c.ApprovedBy != "" {
-		rows = append(rows, ui.Row("Approved", "By "+c.ApprovedBy+", "+at(c.Approved)))
+		rows = append(rows, ui.Row("Approved", "By "+d.p.name("Staff", c.ApprovedBy)+", "+at(c.Approved)))
 	}
 	switch c.State {
 	case Applied:
@@ -232,7 +239,7 @@ func (d correctionData) rows() []ui.SummaryRow {
 	case Released:
 		rows = append(rows, ui.Row("Released", at(c.Ended)+fmt.Sprintf(": %d of %d went on", c.WentOn, c.Total)))
 	case Undone:
-		rows = append(rows, ui.Row("Undone", "By "+c.EndedBy+", "+at(c.Ended)))
+		rows = append(rows, ui.Row("Undone", "By "+d.p.name("Staff", c.EndedBy)+", "+at(c.Ended)))
 	}
 	if c.Keep {
 		rows = append(rows, ui.Row("Rule", "It is kept as a rule for what this sender sends next, once it is released"))

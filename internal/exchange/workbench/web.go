@@ -70,7 +70,9 @@ func (p pages) group(w http.ResponseWriter, r *http.Request, d mistakeData, wron
 		return err
 	}
 	d.p, d.now, d.Wrong = p, p.b.o.DB.Now(), wrong
-	return p.m.Render(w, r, p.page(d.Mistake.Text(), wrong != ""), mistakePage(d))
+	page := p.page(d.Mistake.Text(), wrong != "")
+	page.Crumbs = page.Crumbs[:1]
+	return p.m.Render(w, r, page, mistakePage(d))
 }
 
 func (p pages) correct(w http.ResponseWriter, r *http.Request) error {
