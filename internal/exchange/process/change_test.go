@@ -9,6 +9,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/process"
+	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
 // What was made for one system is never sent to another, whatever the process has
@@ -75,6 +76,29 @@ func TestNoStepAfterTheAgreementEnded(t *testing.T) {
 		r.settle()
 		if got := r.town.paths(); len(got) != 1 {
 			t.Errorf("told after the agreement ended: %q", got)
+		}
+	})
+}
+
+// However many runs wait for a person, others begin.
+func TestRunsThatWaitForAPersonHoldUpNoOther(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.use("  - {flow: flow-library}\n")
+		recs := r.accept("M1")
+		r.settle()
+		r.check(r.db.Update(t.Context(), func(tx *store.Tx) error {
+			for i := range 1000 {
+				if _, err := tx.Exec(`insert into process_run (process, n, record, lane, state, step, generation, tries, due, since, began, settled, why, kept)
+					values ('proc-move', ?, ?, '', 'stuck', 0, 0, 0, 0, 0, 1, 0, '', null)`, int64(1_000_000+i), string(recs[0].ID)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		r.accept("M2")
+		r.settle()
+		if n := len(r.town.got["/library"]); n != 2 {
+			t.Errorf("%d of 2 were told", n)
 		}
 	})
 }

@@ -27,7 +27,7 @@ import (
 // Bounds.
 const (
 	inFlight = 8    // runs of a process that are worked on at once
-	maxOpen  = 1000 // runs of a process that have begun and not ended, before no more begin
+	maxOpen  = 1000 // runs of a process that go on by themselves, before no more begin
 	batch    = 100
 	maxWait  = 5 * time.Minute
 	timeout  = 15 * time.Second

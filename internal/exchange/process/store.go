@@ -158,8 +158,10 @@ func (d *Runner) listRuns(tx *store.Tx, process string, limit int) ([]*run, erro
 	return store.List(rows, err, d.scan)
 }
 
+// countOpen counts runs that go on by themselves: those that wait for a person hold up
+// no other.
 func countOpen(tx *store.Tx, process string) (n int, err error) {
-	err = tx.QueryRow(`select count(*) from process_run where process = ? and state in ('running', 'undoing', 'unsure', 'stuck')`, process).Scan(&n)
+	err = tx.QueryRow(`select count(*) from process_run where process = ? and state in ('running', 'undoing')`, process).Scan(&n)
 	return n, err
 }
 
