@@ -236,6 +236,9 @@ func (d *Desk) newer(tx *store.Tx, c *choice, rec *reclog.Record) (bool, error) 
 			return false, err
 		}
 		for _, r := range recs {
+			if r.N > seen.N { // the latest of this key
+				return false, nil
+			}
 			if r.Key == rec.Key && r.Sender == rec.Sender {
 				return true, nil
 			}
