@@ -54,6 +54,9 @@ func newXLSX(spec Spec, r io.Reader, scratch string) (*xlsxReader, error) {
 	return x, nil
 }
 
+// longestSheet is how much of a sheet's name is told with a row; programs allow 31.
+const longestSheet = 31
+
 // open finds the sheet.
 func (x *xlsxReader) open() error {
 	at := 0
@@ -72,6 +75,9 @@ func (x *xlsxReader) open() error {
 	}
 	var err error
 	x.name = x.book.Sheets[at].Name
+	if r := []rune(x.name); len(r) > longestSheet {
+		x.name = string(r[:longestSheet]) + "…"
+	}
 	x.sheet, err = x.book.Open(x.book.Sheets[at])
 	return err
 }

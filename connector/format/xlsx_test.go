@@ -126,6 +126,36 @@ func sheetOf(t testing.TB, sheet, shared string) []byte {
 		"xl/worksheets/s.xml", sheet, "xl/sharedStrings.xml", shared)
 }
 
+// A name that is told with every row that is wrong must not be what makes it large.
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("n", 600<<10)
+	sheet := `<worksheet><sheetData><row><c t="str"><v>h</v></c></row>` + strings.Repeat(`<row><c t="e"><v>#REF!</v></c></row>`, 50) + `</sheetData></worksheet>`
+	book := zipped(t, "xl/workbook.xml", `<workbook xmlns:r="r"><sheets><sheet name="`+long+`" r:id="a"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels", `<Relationships><Relationship Id="a" Target="worksheets/s.xml"/></Relationships>`, "xl/worksheets/s.xml", sheet)
+	for name, c := range map[string]struct {
+		spec format.Spec
+		in   []byte
+	}{
+		"sheet":   {xlsx, book},
+		"heading": {csv(), []byte("a;" + long + "\n" + strings.Repeat("1;\xff\n", 50))},
+		"named":   {format.Spec{Name: "csv", Columns: []string{"a", long}}, []byte("a,b\n1,2,3\n")},
+	} {
+		r, err := format.NewReader(c.spec, bytes.NewReader(c.in), t.TempDir())
+		size := 0
+		for err == nil {
+			var row format.Row
+			row, err = r.Next()
+			size += len(row.At) + len(row.Field) + len(row.Problem)
+		}
+		if size += len(err.Error()); size > 20_000 {
+			t.Errorf("%s: %d bytes are told", name, size)
+		}
+		if r != nil {
+			_ = r.Close()
+		}
+	}
+}
+
 func TestXLSXHostile(t *testing.T) {
 	rows := strings.Repeat(`<row><c t="s"><v>0</v></c></row>`, 500_000)
 	long := strings.Repeat("x", 5<<20)

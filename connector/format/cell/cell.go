@@ -12,6 +12,10 @@ import (
 // MaxColumns is how many columns there may be.
 const MaxColumns = 2000
 
+// maxName is how many bytes the name of a column may have: it is told with every row
+// that is wrong, and stands in every record.
+const maxName = 500
+
 // Kind is what a cell holds by itself; of several, what a record type allows in it.
 type Kind uint8
 
@@ -48,6 +52,9 @@ func New(names []string, types func(string) []string) (*Columns, error) {
 	for i, name := range names {
 		if name == "" {
 			continue
+		}
+		if len(name) > maxName {
+			return nil, fmt.Errorf("the name of column %d is longer than %d bytes", i+1, maxName)
 		}
 		path := []string{name}
 		if name[0] == '/' {
