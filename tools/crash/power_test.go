@@ -129,7 +129,7 @@ func TestPowerCutWhileAFolderIsRead(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	const files, each = 12, 5_000
+	const files, each = 30, 2_000
 	fill(t, folder, files, each)
 	rnd := rand.New(rand.NewPCG(20261122, 3))
 	work := filepath.Join(dir, "w0")
@@ -145,7 +145,10 @@ func TestPowerCutWhileAFolderIsRead(t *testing.T) {
 	d := on(0)
 	cuts, half := times(t, "REEVE_CUTS", 2), 0
 	for i := range cuts {
-		time.Sleep(time.Duration(200+rnd.IntN(1500)) * time.Millisecond)
+		for len(moved(t, folder)) < i*files/(cuts+1) && ctx.Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+		time.Sleep(time.Duration(rnd.IntN(150)) * time.Millisecond)
 		d.cut()
 		r.Kill()
 		d.unmount()
