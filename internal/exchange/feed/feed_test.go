@@ -96,6 +96,23 @@ func TestFolderIsReadOnce(t *testing.T) {
 	})
 }
 
+// A file whose rows do not add up stays where it is.
+func TestFileThatDoesNotAddUpStays(t *testing.T) {
+	each(t, func(t *testing.T, h *house, _ func() *house) {
+		h.put("a.ndjson", lines(1, 3))
+		h.look()
+		must(t, h.k.DB.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`update feed_file set accepted = 2`)
+			return err
+		}))
+		h.put("a.ndjson", lines(1, 3))
+		h.look()
+		if _, err := os.Stat(filepath.Join(h.folder, "a.ndjson")); err != nil {
+			t.Error("it was taken away:", err)
+		}
+	})
+}
+
 func TestFeedWithoutAgreement(t *testing.T) {
 	db := storetest.Open(t, nil)
 	h := start(t, db, newClock(), t.TempDir())

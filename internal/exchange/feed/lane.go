@@ -483,7 +483,7 @@ func (d *Desk) take(ctx context.Context, from *origin, p connector.Portion) (err
 			return err
 		}
 	}
-	if p.Done != nil {
+	if p.Done != nil && f.Adds() { // what does not add up stays where it is, for people to look at
 		return p.Done(ctx)
 	}
 	return nil
