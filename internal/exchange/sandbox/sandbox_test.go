@@ -91,3 +91,11 @@ func TestHostile(t *testing.T) {
 		})
 	}
 }
+
+// What a map throws may be a value: that it gave up is told, and where.
+func TestThrownValuesAreNotTold(t *testing.T) {
+	rs, err := new(sandbox.Box).Run(t.Context(), "root = this\nroot.a = throw(\"it is \" + this.name)", []json.RawMessage{json.RawMessage(`{"name":"Quillfeather"}`)})
+	if err != nil || len(rs) != 1 || rs[0].Error == "" || strings.Contains(rs[0].Error, "Quill") || !strings.Contains(rs[0].Error, "line 2") {
+		t.Errorf("%+v %v", rs, err)
+	}
+}
