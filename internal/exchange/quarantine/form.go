@@ -2,6 +2,7 @@ package quarantine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -203,13 +204,9 @@ func apply(t *contract.Type, body []byte, in url.Values, sees func(reeve.Class) 
 		}
 		setLeaf(t, v, path, strings.ReplaceAll(in.Get(name), "\r\n", "\n"))
 	}
-	for _, place := range removals(names) {
-		seesAll := true // and what stands below
-		for _, c := range t.Classes(place.path) {
-			seesAll = seesAll && sees(c)
-		}
-		if seesAll {
-			v = remove(v, place.steps)
+	for _, path := range removals(names) {
+		if !slices.ContainsFunc(t.Classes(path), func(c reeve.Class) bool { return !sees(c) }) { // nor what stands below
+			v = remove(v, contract.Tokens(path))
 		}
 	}
 	var buf bytes.Buffer
@@ -219,31 +216,20 @@ func apply(t *contract.Type, body []byte, in url.Values, sees func(reeve.Class) 
 	return bytes.TrimSpace(buf.Bytes()), err
 }
 
-// removal is a place that is to be taken out.
-type removal struct {
-	path  string
-	steps []string
-}
-
 // removals are the places that inputs named x and a JSON Pointer take out, of each
 // list the last first, so that the others stay where they are until then.
-func removals(names []string) (rs []removal) {
+func removals(names []string) (paths []string) {
 	for _, name := range names {
 		if path, ok := strings.CutPrefix(name, "x/"); ok {
-			rs = append(rs, removal{"/" + path, contract.Tokens("/" + path)})
+			paths = append(paths, "/"+path)
 		}
 	}
-	slices.SortStableFunc(rs, func(a, b removal) int {
-		return slices.CompareFunc(b.steps, a.steps, func(x, y string) int {
-			n, err := strconv.Atoi(x)
-			m, merr := strconv.Atoi(y)
-			if err == nil && merr == nil {
-				return n - m
-			}
-			return strings.Compare(x, y)
+	slices.SortStableFunc(paths, func(a, b string) int {
+		return slices.CompareFunc(contract.Tokens(b), contract.Tokens(a), func(x, y string) int {
+			return cmp.Or(len(x)-len(y), strings.Compare(x, y)) // of numbers: by their size
 		})
 	})
-	return rs
+	return paths
 }
 
 // setLeaf puts the text of an input where it belongs, as the type that the schema
