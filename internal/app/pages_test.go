@@ -117,7 +117,7 @@ func (v *village) withoutScripts(staff, partner, resident *guest, optOut string)
 }
 
 // notPage are files, and parts of pages.
-var notPage = regexp.MustCompile(`\.(svg|ics|atom|md)$|/export/|/search/hits$|/requests/similar$`)
+var notPage = regexp.MustCompile(`\.(svg|ics|atom|md|csv)$|/export/|/search/hits$|/requests/similar$`)
 
 // unread are the patterns of the pages that the program serves, still to be read.
 func unread(routes []web.Route) map[string]*regexp.Regexp {
@@ -292,6 +292,30 @@ func (v *village) feed(clock func() time.Time) {
 		}
 		v.settle()
 	}
+	v.many(send)
+}
+
+// many plays a file with a row that is held and one that is refused, and a record
+// that goes through a flow in several steps.
+func (v *village) many(send func(context.Context, string, string, []json.RawMessage) ([]string, error)) {
+	for _, party := range []string{"org-parking", "org-housing"} {
+		var made app.NewToken
+		if err := v.a.Operator().Call(v.Context(), "token/create", app.CreateToken{Party: party, Label: "pages", Seconds: 86400}, &made); err != nil {
+			v.Fatal(err)
+		}
+		v.tokens[party] = made.Token
+	}
+	c := client.Client{BaseURL: v.url, Token: v.tokens["org-parking"]}
+	rows := "ticket,machine,paidOn,pence\nT00001,North,2026-11-01,120\nT00002,,2026-11-01,80\nT00003,North\n"
+	status, err := c.SendFile(v.Context(), client.File{Type: "rec-parking-payment.v1", Name: "payments.csv", Body: strings.NewReader(rows)})
+	if err != nil || status.Held != 1 || status.Refused != 1 {
+		v.Fatalf("the file of payments: %+v %v", status, err)
+	}
+	move := `{"reference":"HM-0001","madeUp":true,"movedOn":"2026-11-01","tenant":"Max Miller","toLine":"2 Low Road","toPostcode":"AS2 2BB"}`
+	if got, err := send(v.Context(), "org-housing", "rec-house-move.v1", []json.RawMessage{json.RawMessage(move)}); err != nil || got[0] != "accepted" {
+		v.Fatalf("the house move: %v %v", got, err)
+	}
+	v.settle()
 }
 
 func (v *village) settle() {

@@ -249,8 +249,7 @@ func listStats(stats []line, alerts int) []ui.Stat {
 		}
 	}
 	out := []ui.Stat{{Label: "Delivered", Value: ui.Count(delivered)}, {Label: "Waiting", Value: ui.Count(waiting)},
-		{Label: "Uncertain", Value: ui.Count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: ui.Count(stopped)},
-		{Label: "Late, silent or unread", Value: ui.Count(int64(alerts)), Href: "/staff/flows/alerts"}}
+		{Label: "Uncertain", Value: ui.Count(unsure), Href: "/staff/deliveries/uncertain"}, {Label: "Stopped flows", Value: ui.Count(stopped)}}
 	if unsure > 0 {
 		out[2].Tone = ui.Bad
 	}
@@ -258,7 +257,7 @@ func listStats(stats []line, alerts int) []ui.Stat {
 		out[3].Tone = ui.Bad
 	}
 	if alerts > 0 {
-		out[4].Tone = ui.Bad
+		out = append(out, ui.Stat{Label: "Late, silent or unread", Value: ui.Count(int64(alerts)), Href: "/staff/flows/alerts", Tone: ui.Bad})
 	}
 	return out
 }

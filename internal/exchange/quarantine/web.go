@@ -160,7 +160,7 @@ func (p pages) render(w http.ResponseWriter, r *http.Request, h Held, t *contrac
 			return err
 		}
 	}
-	failed := len(f.Wrong)+len(f.Others) > 0
+	failed := h.Correction == 0 && len(f.Wrong)+len(f.Others) > 0
 	return p.m.Render(w, r, p.page("Held record "+string(h.ID), failed), heldPage(h, f, p.previews(r.Context(), h, t), p.w.o.DB.Now(), t.Name, p.w.name("Organisation", h.Sender), p.w.name("Staff", h.SettledBy), p.w.zone()))
 }
 

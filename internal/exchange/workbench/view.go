@@ -50,6 +50,15 @@ func (d mistakeData) correctTitle() string {
 	return fmt.Sprintf("Correct all %d", d.Mistake.Count)
 }
 
+// waitingText is how many are in a correction that can still be undone.
+func (d mistakeData) waitingText() string {
+	n := d.Mistake.Count - len(d.Records)
+	if n == 1 {
+		return "One is part of a correction that is not released yet."
+	}
+	return fmt.Sprintf("%d are part of corrections that are not released yet.", n)
+}
+
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
