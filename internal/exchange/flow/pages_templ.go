@@ -99,7 +99,7 @@ func listPage(stats []line, alerts int, set *Set, now time.Time) templ.Component
 			return templ_7745c5c3_Err
 		}
 		carried, steps, drawn := apart(stats)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<p class=\"govuk-body app-links\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<p class=\"govuk-body app-links govuk-!-margin-bottom-6\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -76,7 +76,7 @@ func Age(d time.Duration) string {
 	}
 	switch {
 	case d < time.Minute:
-		return "less than a minute"
+		return "under a minute"
 	case d < time.Hour:
 		return say(int(d/time.Minute), "minute")
 	case d < 48*time.Hour:
