@@ -8,7 +8,8 @@ ASSETS      := $(WEB)/dist/manifest.json
 
 # Pages that `make screenshots` takes from a running demo: PATH=NAME, or PATH>BEGIN=NAME
 # for the first link on a page that begins so.
-SCREENSHOTS ?= /staff/map=map /staff/estate=estate '/staff/held>/staff/held/=held' '/staff/records>/staff/records/r=trail' \
+SCREENSHOTS ?= /staff/map=map /staff/estate=estate /staff/held=workbench '/staff/held>/staff/held/=held' \
+	/staff/flows/flow-deaths-council-tax/edit=flow-edit '/staff/records>/staff/records/r=trail' \
 	'/staff/cases?type=case-bereavement>/staff/cases/=case' /=residents
 WIDTHS      ?= 1280 360
 
