@@ -89,6 +89,7 @@ func (m *metrics) observe(a *App) {
 				switch o.Kind {
 				case "RecordType":
 					m.received(o.ID, intake.Counts{})
+					m.held.WithLabelValues(o.ID)
 				case "Flow":
 					for _, outcome := range []connector.Outcome{connector.Delivered, connector.Refused, connector.Later, connector.Unclear} {
 						m.delivered(o.ID, outcome.String(), 0)

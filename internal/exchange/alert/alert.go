@@ -83,7 +83,20 @@ func Open(ctx context.Context, o Options) (*Watch, error) {
 			return nil, err
 		}
 	}
+	w.measure(nil)
 	return w, nil
+}
+
+// measure sets the metric to what was found; where all is well it stands at nought,
+// so that whoever watches it sees that somebody looks.
+func (w *Watch) measure(found []Finding) {
+	w.gauge.Reset()
+	if len(found) == 0 {
+		w.gauge.WithLabelValues("", "").Set(0)
+	}
+	for _, f := range found {
+		w.gauge.WithLabelValues(string(f.About), f.What).Set(1)
+	}
 }
 
 // Step looks, at most every few seconds, and reports how many alerts were raised or
@@ -108,9 +121,8 @@ func (w *Watch) Step(ctx context.Context) (did int, err error) {
 		return func(b Finding) bool { return a.About == b.About && a.What == b.What }
 	}
 	var fresh []Finding
-	w.gauge.Reset()
+	w.measure(found)
 	for _, f := range found {
-		w.gauge.WithLabelValues(string(f.About), f.What).Set(1)
 		if !slices.ContainsFunc(open, func(a Alert) bool { return same(f)(a.Finding) }) {
 			fresh = append(fresh, f)
 		}
