@@ -80,8 +80,8 @@ func (s sendCmd) file(ctx context.Context, c *client.Client, in *os.File, name s
 	if s.Bare {
 		f.Format.Headings = new(bool)
 	}
-	done := func() {}
-	f.Sent, done = bar(name)
+	sent, done := bar(name)
+	f.Sent = sent
 	st, err := c.SendFile(ctx, f)
 	done()
 	if err != nil {
