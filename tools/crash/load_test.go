@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -244,14 +245,32 @@ func (l *load) check(ctx context.Context, systems *rig.Systems) {
 	}
 }
 
+// registrations are what a system has of the load's records. The house moves that the
+// demo's own database tells as well go in several steps; each is there once, too.
+func (l *load) registrations(systems *rig.Systems, system string) []json.RawMessage {
+	items, err := systems.Received(system)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	moves := map[string]bool{}
+	return slices.DeleteFunc(items, func(item json.RawMessage) bool {
+		var m struct{ What, Move string }
+		if json.Unmarshal(item, &m) != nil || m.Move == "" {
+			return false
+		}
+		if moves[m.What+m.Move] {
+			l.t.Errorf("%s: %s of %s more than once", system, m.What, m.Move)
+		}
+		moves[m.What+m.Move] = true
+		return true
+	})
+}
+
 // wait waits until a system has as many effects as there are records.
 func (l *load) wait(ctx context.Context, systems *rig.Systems, system string) []json.RawMessage {
 	last, since := -1, time.Now()
 	for {
-		items, err := systems.Received(system)
-		if err != nil {
-			l.t.Fatal(err)
-		}
+		items := l.registrations(systems, system)
 		if len(items) >= l.sent || ctx.Err() != nil {
 			return items
 		}
