@@ -67,7 +67,7 @@ func (d *Runner) scan(from func(...any) error) (r *run, err error) {
 	if err := from(&r.process, &r.n, &r.record, &r.lane, &r.state, &r.step, &r.generation, &r.tries, &due, &since, &began, &settled, &r.why, &sealed); err != nil {
 		return nil, err
 	}
-	r.due, r.since, r.began, r.settled = timeOf(due), timeOf(since), timeOf(began), timeOf(settled)
+	r.due, r.since, r.began, r.settled = store.Moment(due), store.Moment(since), store.Moment(began), store.Moment(settled)
 	if len(sealed) == 0 {
 		return r, nil
 	}
@@ -76,20 +76,6 @@ func (d *Runner) scan(from func(...any) error) (r *run, err error) {
 		return nil, err
 	}
 	return r, json.Unmarshal(plain, &r.kept)
-}
-
-func timeOf(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 func readPosition(tx *store.Tx, process string) (n int64, ok bool, err error) {
@@ -113,7 +99,7 @@ func rename(tx *store.Tx, old, id string) error {
 
 func insertRun(tx *store.Tx, r *run) error {
 	_, err := tx.Exec(`insert into process_run (`+runColumns+`) values (?,?,?,?,?,0,0,0,0,0,?,0,'',null)`,
-		r.process, r.n, string(r.record), r.lane, string(Running), millis(tx.Now))
+		r.process, r.n, string(r.record), r.lane, string(Running), store.Millis(tx.Now))
 	return err
 }
 
@@ -129,7 +115,7 @@ func (d *Runner) save(tx *store.Tx, r *run) error {
 		}
 	}
 	_, err := tx.Exec(`update process_run set state = ?, step = ?, generation = ?, tries = ?, due = ?, since = ?, settled = ?, why = ?, kept = ? where process = ? and n = ?`,
-		string(r.state), r.step, r.generation, r.tries, millis(r.due), millis(r.since), millis(r.settled), r.why, sealed, r.process, r.n)
+		string(r.state), r.step, r.generation, r.tries, store.Millis(r.due), store.Millis(r.since), store.Millis(r.settled), r.why, sealed, r.process, r.n)
 	return err
 }
 
@@ -138,7 +124,7 @@ func (d *Runner) save(tx *store.Tx, r *run) error {
 func (d *Runner) dueRuns(tx *store.Tx, process string, now time.Time, limit int) ([]*run, error) {
 	rows, err := tx.Query(`select `+runColumns+` from process_run r where process = ? and state in ('running', 'undoing') and due <= ?
 		and (lane = '' or not exists (select 1 from process_run e where e.process = r.process and e.lane = r.lane and e.n < r.n and e.state in ('running', 'undoing', 'unsure', 'stuck')))
-		order by n limit ?`, process, millis(now), limit)
+		order by n limit ?`, process, store.Millis(now), limit)
 	return store.List(rows, err, d.scan)
 }
 
@@ -196,7 +182,7 @@ func setStep(tx *store.Tx, r *run, s stepRow) error {
 	}
 	_, err := tx.Exec(`insert into process_step (process, n, step, undo, flow, state, why, at) values (?,?,?,?,?,?,?,?)
 		on conflict (process, n, step, undo) do update set flow = excluded.flow, state = excluded.state, why = excluded.why, at = excluded.at`,
-		r.process, r.n, s.step, undo, s.flow, s.state, s.why, millis(tx.Now))
+		r.process, r.n, s.step, undo, s.flow, s.state, s.why, store.Millis(tx.Now))
 	return err
 }
 
@@ -211,7 +197,7 @@ func stepsOf(tx *store.Tx, process string, n int64) ([]stepRow, error) {
 		var undo int
 		var at int64
 		err = from(&s.step, &undo, &s.flow, &s.state, &s.why, &at)
-		s.undo, s.at = undo == 1, timeOf(at)
+		s.undo, s.at = undo == 1, store.Moment(at)
 		return s, err
 	})
 }
@@ -220,7 +206,7 @@ func stepsOf(tx *store.Tx, process string, n int64) ([]stepRow, error) {
 func carried(tx *store.Tx, flow string) (n int64, last time.Time, err error) {
 	var at int64
 	err = tx.QueryRow(`select count(*), coalesce(max(at), 0) from process_step where flow = ? and state = 'done'`, flow).Scan(&n, &at)
-	return n, timeOf(at), err
+	return n, store.Moment(at), err
 }
 
 // errMoved says that a run is not any more where it was read.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
@@ -16,20 +15,6 @@ import (
 var migrations embed.FS
 
 const correctionColumns = `id, state, type, sender, mistake, source, keep, sees, top, approve, made, made_by, approved, approved_by, due, ended, ended_by, total, went_on`
-
-func when(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
 
 func (b *Bench) sealed(text, name string, id int64) ([]byte, error) {
 	if text == "" {
@@ -63,7 +48,7 @@ func (b *Bench) insert(tx *store.Tx, c *Correction) error {
 
 func (b *Bench) save(tx *store.Tx, c Correction) error {
 	_, err := tx.Exec(`update workbench_correction set state = ?, top = ?, approve = ?, approved = ?, approved_by = ?, due = ?, ended = ?, ended_by = ?,
-		total = ?, went_on = ? where id = ?`, string(c.State), int(c.Top), c.Approve, millis(c.Approved), c.ApprovedBy, millis(c.Due), millis(c.Ended),
+		total = ?, went_on = ? where id = ?`, string(c.State), int(c.Top), c.Approve, store.Millis(c.Approved), c.ApprovedBy, store.Millis(c.Due), store.Millis(c.Ended),
 		c.EndedBy, c.Total, c.WentOn, c.ID)
 	return err
 }
@@ -77,7 +62,7 @@ func (b *Bench) scan(from func(...any) error) (c Correction, err error) {
 	}
 	c.Type, c.Sender = reeve.RecordType(b.present("RecordType", string(c.Type))), b.present("Organisation", c.Sender)
 	c.Keep, c.Approve, c.Sees, c.Top = keep != 0, approve != 0, reeve.Class(sees), reeve.Class(top)
-	c.Made, c.Approved, c.Due, c.Ended = when(made), when(approved), when(due), when(ended)
+	c.Made, c.Approved, c.Due, c.Ended = store.Moment(made), store.Moment(approved), store.Moment(due), store.Moment(ended)
 	c.Source, err = b.opened(source, "correction", c.ID)
 	return c, err
 }
@@ -192,7 +177,7 @@ func (b *Bench) scanRule(from func(...any) error) (r Rule, err error) {
 		return r, err
 	}
 	r.Type, r.Sender = reeve.RecordType(b.present("RecordType", string(r.Type))), b.present("Organisation", r.Sender)
-	r.On, r.Sees, r.Made, r.Last, r.Changed = state == "on", reeve.Class(sees), when(made), when(last), when(changed)
+	r.On, r.Sees, r.Made, r.Last, r.Changed = state == "on", reeve.Class(sees), store.Moment(made), store.Moment(last), store.Moment(changed)
 	plain, err := b.opened(problem, "problem", r.ID)
 	if err != nil {
 		return r, err

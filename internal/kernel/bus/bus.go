@@ -298,7 +298,7 @@ func (b *Bus) Failing(ctx context.Context) (all []Failure, err error) {
 	err = b.db.View(ctx, func(tx *store.Tx) error {
 		rs, err := failed(tx)
 		for _, r := range rs {
-			all = append(all, Failure{r.consumer, r.Event, r.tries, r.dead, moment(r.due), r.err})
+			all = append(all, Failure{r.consumer, r.Event, r.tries, r.dead, store.Moment(r.due), r.err})
 		}
 		return err
 	})

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -22,22 +21,8 @@ type stored struct {
 
 func insertEvent(tx *store.Tx, ev reeve.Event) error {
 	_, err := tx.Exec(`insert into bus_event (n, type, at, due, subject, about, cause, body) values (?, ?, ?, ?, ?, ?, ?, ?)`,
-		int64(ev.ID), ev.Type, ev.Time.UnixMilli(), millis(ev.NotBefore), string(ev.Subject), string(ev.About), int64(ev.Cause), string(ev.Body))
+		int64(ev.ID), ev.Type, ev.Time.UnixMilli(), store.Millis(ev.NotBefore), string(ev.Subject), string(ev.About), int64(ev.Cause), string(ev.Body))
 	return err
-}
-
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }
 
 const eventColumns = `e.n, e.type, e.at, e.due, e.subject, e.about, e.cause, e.body, e.cancelled`
@@ -64,7 +49,7 @@ func scan(rows *store.Rows, more ...any) (ev stored, err error) {
 	var at, due, cancelled int64
 	var body string
 	err = rows.Scan(append([]any{&ev.ID, &ev.Type, &at, &due, &ev.Subject, &ev.About, &ev.Cause, &body, &cancelled}, more...)...)
-	ev.Time, ev.NotBefore, ev.cancelled = moment(at), moment(due), cancelled != 0
+	ev.Time, ev.NotBefore, ev.cancelled = store.Moment(at), store.Moment(due), cancelled != 0
 	if body != "" {
 		ev.Body = []byte(body)
 	}

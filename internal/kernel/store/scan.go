@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"time"
 )
 
 // List reads all rows of a query with a function that scans one, and closes them.
@@ -28,4 +29,21 @@ func Maybe[T any](x T, err error) (_ T, ok bool, _ error) {
 		return x, false, nil
 	}
 	return x, err == nil, err
+}
+
+// Millis is how a moment that may be missing is kept: milliseconds of Unix time, 0
+// for the zero time.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Moment is the time that [Millis] kept, in UTC.
+func Moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
