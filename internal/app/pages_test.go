@@ -90,7 +90,11 @@ func (v *village) withoutScripts(staff, partner, resident *guest, optOut string)
 	if text := staff.get("/staff/held"); !strings.Contains(text, "/staff/parked/") {
 		v.Error("what was corrected did not go on, and was not parked where the receiver refused it")
 	}
-	staff.get(staff.first("/staff/held", "/staff/mistakes/"))
+	mistake := regexp.MustCompile(`href="(/staff/mistakes/[^"]+)">Data, property, squirrels`).FindStringSubmatch(staff.text)
+	if mistake == nil {
+		v.Fatal("no group is of the record with squirrels")
+	}
+	staff.get(mistake[1])
 	staff.form("Try it on all of them").submit("/staff/mistakes/", url.Values{"source": {"root = this\nroot.data.property.squirrels = deleted()\nroot.data.user.role = \"applicant\"\nroot.data.application.declaration.accurate = true\nroot.files = []"}})
 	action, correction := staff.form("Apply it to the").parse()
 	correction.Set("do", "apply")

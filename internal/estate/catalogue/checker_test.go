@@ -33,12 +33,25 @@ func newInternet(t *testing.T, h func(w http.ResponseWriter, r *http.Request)) *
 		n.asked = append(n.asked, r.Method+" "+r.Host+r.URL.Path)
 		n.now[r.Host]++
 		n.most[r.Host] = max(n.most[r.Host], n.now[r.Host])
+		if lasts(r) {
+			n.now[r.Host]-- // the asker gives it up, and may ask the next before we see that
+		}
 		n.mu.Unlock()
-		defer func() { n.mu.Lock(); n.now[r.Host]--; n.mu.Unlock() }()
+		defer func() {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			if !lasts(r) {
+				n.now[r.Host]--
+			}
+		}()
 		h(w, r)
 	}))
 	t.Cleanup(n.Server.Close)
 	return n
+}
+
+func lasts(r *http.Request) bool {
+	return r.URL.Path == "/slow" || r.URL.Path == "/endless" && r.Method == http.MethodGet
 }
 
 func (n *internet) checker() *Checker {
