@@ -113,7 +113,7 @@ func (e *Environment) Compile(src string) (*Map, error) {
 		}
 		return nil, &Error{1, 1, err.Error()}
 	}
-	return &Map{x, plan.Compile(src)}, nil
+	return &Map{x, plan.Compile(src), src}, nil
 }
 
 var linePrefix = regexp.MustCompile(`^line \d+ char \d+: `)
@@ -140,8 +140,9 @@ type Meta struct {
 
 // Map is a compiled map, safe for use by many at once.
 type Map struct {
-	x    *bloblang.Executor
-	plan *plan.Plan // nil where the map is not a simple one
+	x      *bloblang.Executor
+	plan   *plan.Plan // nil where the map is not a simple one
+	source string
 }
 
 // ErrDeleted is the result of a map that set root = deleted(): the record is
@@ -177,8 +178,8 @@ func (m *Map) AppendRun(dst, doc []byte, meta Meta) (out []byte, ok bool) {
 // Run applies the map to a decoded document, which it may change: the caller
 // gives it away. The result is compact JSON without a final newline, keys
 // sorted, so that the same input always gives the same bytes. An error that is
-// not [ErrDeleted] is for people who may see the record: it names the line of
-// the map and the field, and holds no values but those a map throws itself.
+// not [ErrDeleted] names the line of the map, a field that stands in it and kinds of
+// values. It holds no value of the record, whatever the map throws.
 func (m *Map) Run(doc any, meta Meta) ([]byte, error) {
 	msg := service.NewMessage(nil)
 	msg.SetStructuredMut(doc)
@@ -192,7 +193,7 @@ func (m *Map) Run(doc any, meta Meta) ([]byte, error) {
 	}
 	out, err := msg.BloblangQuery(m.x) // BloblangQueryValue leaves `this` undefined
 	if err != nil {
-		return nil, reeve.E(reeve.Invalid, "exchange.mapping.Run", "%s", clean(err.Error()))
+		return nil, reeve.E(reeve.Invalid, "exchange.mapping.Run", "%s", told(err, m.source))
 	}
 	if out == nil {
 		return nil, ErrDeleted
@@ -224,17 +225,4 @@ func Encode(v any) ([]byte, error) {
 		return nil, reeve.E(reeve.TooLarge, "exchange.mapping.Encode", "the map's result has %d bytes; at most %d are sent", len(b), MaxResult)
 	}
 	return bytes.Clone(b), nil
-}
-
-// values finds values that the language prints into its errors: texts, which it does
-// not escape, from their first quotation mark to the last, and others in brackets.
-var values = regexp.MustCompile(`(?s)".*"|".*$|\((?:true|false|null|[-+]?(?:[0-9.eE+-]+|Inf)|NaN)\)`)
-
-// clean takes values out of an error of the language and bounds it.
-func clean(s string) string {
-	s = values.ReplaceAllString(s, "…")
-	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "…"
-	}
-	return "map: " + s
 }

@@ -18,11 +18,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -292,8 +290,6 @@ func (s *server) answer(r request) answer {
 	return answer{Results: out}
 }
 
-var where = regexp.MustCompile(`\(line \d+\)`)
-
 func (s *server) one(body []byte) (res Result) {
 	defer func() {
 		if recover() != nil {
@@ -308,8 +304,6 @@ func (s *server) one(body []byte) (res Result) {
 	switch {
 	case errors.Is(err, mapping.ErrDeleted):
 		return Result{Error: "the correction deletes the record: to discard it, give a reason on its page"}
-	case err != nil && strings.Contains(s.source, "throw"): // which may throw a value
-		return Result{Error: "the correction gives up or fails on this record " + where.FindString(reeve.Message(err))}
 	case err != nil:
 		return Result{Error: reeve.Message(err)}
 	case len(made) == 0 || made[0] != '{':
