@@ -116,7 +116,7 @@ func (d *whole) received(t *testing.T, system string) (items []map[string]any) {
 // until waits until ok says so, and fails when nothing comes of it.
 func (d *whole) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 600 {
+	for range 3000 {
 		if ok() {
 			return
 		}
@@ -125,7 +125,7 @@ func (d *whole) until(t *testing.T, what string, ok func() bool) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	t.Fatalf("in two minutes: not %s\n%s", what, d.r.Logs())
+	t.Fatalf("in ten minutes: not %s\n%s", what, d.r.Logs())
 }
 
 // ofThePast are the numbers of registrations that are history; the demo numbers

@@ -281,7 +281,7 @@ func (b *besieged) well() {
 // settled waits until the flows have read everything and are done with it.
 func (b *besieged) settled() {
 	b.Helper()
-	for range 600 {
+	for range 12_000 {
 		_, text := b.get("/metrics", "")
 		waiting := false
 		for line := range strings.Lines(text) {
@@ -468,7 +468,7 @@ func (b *besieged) dial() net.Conn {
 	b.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.r.URL, "http://"))
 	must(b.T, err)
-	must(b.T, conn.SetDeadline(time.Now().Add(time.Minute))) // a hang is a failure, not a wait
+	must(b.T, conn.SetDeadline(time.Now().Add(10*time.Minute))) // a hang is a failure, not a wait
 	return conn
 }
 

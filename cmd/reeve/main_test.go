@@ -108,9 +108,9 @@ func copyDefinitions(e *testscript.Env) error {
 
 func matches(re, text string) bool { return regexp.MustCompile(re).MatchString(text) }
 
-// eventually asks until there is no error, for up to half a minute.
+// eventually asks until there is no error, for up to five minutes: a busy machine is slow.
 func eventually(ask func() error) (err error) {
-	for range 300 {
+	for range 3000 {
 		if err = ask(); err == nil {
 			return nil
 		}

@@ -39,7 +39,7 @@ func TestReadme(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	const wait = "\nfor i in $(seq 300); do %s && break; sleep 0.1; done\n"
+	const wait = "\nfor i in $(seq 3000); do %s && break; sleep 0.1; done\n"
 	ready := strings.Replace(wait, "%s", "test -S "+dir+"/data/reeve.sock", 1)
 	script := "set -e\ntrap 'kill %1; wait' EXIT\n" +
 		strings.Replace(blocks[0][1], "&\n", "&\n"+ready, 1) +

@@ -210,7 +210,7 @@ func (r *rig) killWaiting(t *testing.T) {
 	t.Helper()
 	q := r.per("select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
 		"select p.id from information_schema.processlist p where p.db = database() and p.command = 'Execute' and p.info like 'insert%' and p.time_ms > 100", "")
-	for range 200 {
+	for range 15_000 {
 		if ids := r.strings(t, q); len(ids) > 0 {
 			r.exec(t, r.per("select pg_terminate_backend("+ids[0]+")", "kill "+ids[0], ""))
 			return

@@ -155,7 +155,7 @@ func everyRowOnce(t *testing.T, r *rig.Reeve, rows int) {
 // is killed at random moments, and once the sender, which is then started again.
 func TestKilledWhileAFileIsSent(t *testing.T) {
 	r, _ := filesSetup(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	must(t, r.Start(ctx))
 	token, err := r.Token(ctx, "org-sender")
@@ -248,7 +248,7 @@ func moved(t *testing.T, folder string) []string {
 // files of a folder.
 func TestKilledWhileAFolderIsRead(t *testing.T) {
 	r, folder := filesSetup(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	const files, each = 4, 50_000
 	fill(t, folder, files, each)

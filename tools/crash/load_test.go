@@ -84,7 +84,7 @@ func (l *load) run(ctx context.Context, most int, stop <-chan struct{}) {
 			if err == nil {
 				break
 			}
-			if tries == 1000 {
+			if tries == 30_000 { // ten minutes
 				l.t.Errorf("a batch of %d is not answered: %v", len(batch), err)
 				return
 			}
@@ -276,7 +276,7 @@ func (l *load) wait(ctx context.Context, systems *rig.Systems, system string) []
 		}
 		if len(items) != last {
 			last, since = len(items), time.Now()
-		} else if time.Since(since) > 90*time.Second {
+		} else if time.Since(since) > 5*time.Minute {
 			l.t.Errorf("%s: stuck at %d of %d\n%s", system, len(items), l.sent, l.r.Logs())
 			return items
 		}

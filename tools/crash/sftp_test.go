@@ -79,7 +79,7 @@ func TestKilledOverSFTP(t *testing.T) {
 		}
 		connectortest.Put(t, in, fmt.Sprintf("%02d.ndjson", f), b.String())
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	rnd := rand.New(rand.NewPCG(9, 6))
 	for range times(t, "REEVE_KILLS", 4) {

@@ -124,7 +124,7 @@ func (r *Reeve) Start(ctx context.Context) error {
 	case err := <-done:
 		done <- err
 		return fmt.Errorf("rig.Start: the program ended: %v\n%s", err, logs)
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute): // a busy machine is slow
 	case <-ctx.Done():
 	}
 	r.Kill()

@@ -438,7 +438,7 @@ func TestAloneOnPostgres(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if err = a.Update(t.Context(), func(*store.Tx) error { return nil }); err == nil || time.Now().After(end) {
 			break
 		}
