@@ -91,7 +91,7 @@ func (e *Estate) mount() {
 	(&carbon.Desk{Desk: desk}).Mount(k.Web)
 	(&standing.Desk{Desk: desk, Edit: e.edit}).Mount(k.Web)
 	(&scenario.Desk{Desk: desk, Comparer: scenario.Comparer{Draft: e.Draft, Carbon: Carbon}}).Mount(k.Web)
-	(&intake.Desk{Desk: desk, Keeper: e.Requests, Name: e.name, Draft: e.draft, Edit: e.edit}).Mount(k.Web)
+	(&intake.Desk{Desk: desk, Keeper: e.Requests, Name: e.name, Known: e.known, Draft: e.draft, Edit: e.edit}).Mount(k.Web)
 	(&catalogue.Desk{Desk: desk, Keeper: e.Services, Body: k.Body, BaseURL: k.BaseURL, Name: e.name}).Mount(k.Web)
 	(&reader.Desk{Desk: desk}).Mount(k.Web)
 	(&exporter.Desk{Desk: desk, Body: k.Body, Version: e.asks.Version}).Mount(k.Web)

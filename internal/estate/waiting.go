@@ -49,11 +49,13 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 			w.Checks++
 		}
 	}
+	by := gate.Decider{Actor: a.ID, Names: e.known(ctx, a)}
 	for _, b := range def.All[gate.BoardSpec](s.Set) {
-		if w.Person == "" || !slices.ContainsFunc(b.Spec.Members, func(m gate.Member) bool { return m.Person == w.Person }) {
+		if !gate.Named(b) || !gate.Sits(b, by) {
 			continue
 		}
-		if n := len(gate.Agenda(b, all, s.Today)); n > 0 {
+		agenda := slices.DeleteFunc(gate.Agenda(b, all, s.Today), func(r *gate.Request) bool { return gate.Owns(r, by) })
+		if n := len(agenda); n > 0 {
 			if w.Mine += n; w.Board == "" {
 				w.Board = b.ID
 			}
@@ -75,6 +77,17 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 		}
 	}
 	return w, nil
+}
+
+// known is what definitions may call somebody: their id in the directory, their
+// address.
+func (e *Estate) known(ctx context.Context, a reeve.Actor) (names []string) {
+	for _, n := range []string{e.directoryID(ctx, a), e.asks.Who(ctx, a.ID).Email} {
+		if n != "" {
+			names = append(names, n)
+		}
+	}
+	return names
 }
 
 // directoryID is who a signed-in person is in the body's directory, by the address;

@@ -295,15 +295,17 @@ func (k *Keeper) Create(tx *store.Tx, n New) (*Request, error) {
 // Decision is what a board, or somebody who may, decides about a request.
 type Decision struct {
 	Request  *Request
-	By       string // actor
-	Board    string // "" where no board decides at the gate
-	Outcome  string // approved, refused, more-needed
+	By       Decider
+	Set      *def.Set // that says who sits on the board
+	Board    string   // "" where no board decides at the gate
+	Outcome  string   // approved, refused, more-needed
 	Reason   string
 	Minutes  int
 	Expected string // gate at which the request was seen, so that nobody decides twice
 }
 
-// Decide records a decision and moves the request on.
+// Decide records a decision and moves the request on. Who may not is told why by
+// [Barred].
 func (k *Keeper) Decide(tx *store.Tx, d Decision) error {
 	r, err := k.fresh(tx, d.Request)
 	if err != nil {
@@ -315,7 +317,10 @@ func (k *Keeper) Decide(tx *store.Tx, d Decision) error {
 	if r.State == Asked && len(r.Steps) > 0 { // one that is only declared so has nobody who could answer
 		return reeve.E(reeve.Conflict, "gate.Decide", "whoever asked was told that more is needed, and has not answered yet")
 	}
-	return k.decide(tx, r, Step{Actor: d.By, Board: d.Board, Outcome: d.Outcome, Reason: d.Reason, Minutes: d.Minutes}, false)
+	if bar := Barred(d.Set, r, d.Board, d.By); bar != nil {
+		return reeve.E(reeve.Forbidden, "gate.Decide", "%s", bar.Text)
+	}
+	return k.decide(tx, r, Step{Actor: d.By.Actor, Board: d.Board, Outcome: d.Outcome, Reason: d.Reason, Minutes: d.Minutes}, false)
 }
 
 // fresh is the request as it is kept now; one that is only declared is taken in.

@@ -63,7 +63,8 @@ type BoardSpec struct {
 	Description string   `json:"description,omitempty" doc:"What the board is for."`
 	Decides     []string `json:"decides,omitempty" doc:"The gates that it decides at: gate/design, gate/standards."`
 	Meets       Meets    `json:"meets,omitempty" doc:"How often and for how long it meets."`
-	Members     []Member `json:"members,omitempty" doc:"Who sits on it."`
+	Members     []Member `json:"members,omitempty" doc:"Who sits on it. Where any are named, they alone record its decisions."`
+	Secretary   string   `json:"secretary,omitempty" doc:"Directory id, or address, of who writes down its decisions without being a member."`
 	TargetDays  *int     `json:"targetDays,omitempty" def:"min=1" doc:"Days within which it means to decide."`
 }
 
@@ -76,7 +77,7 @@ type Meets struct {
 // Member is a seat on a board.
 type Member struct {
 	Role   string `json:"role" def:"required" doc:"The role that sits there."`
-	Person string `json:"person,omitempty" doc:"Directory id of who has it."`
+	Person string `json:"person,omitempty" doc:"Directory id, or address, of who has it."`
 	Rate   int64  `json:"rate,omitempty" def:"min=0" doc:"What an hour of the role costs, in whole units of the body's currency."`
 }
 

@@ -51,7 +51,8 @@ metadata: {id: board-design, name: Technical design authority}
 spec:
   decides: [gate/discovery, gate/design, gate/standards]
   meets: {every: 14d, minutes: 60}
-  members: [{role: chief information officer, rate: 60}, {role: architect, rate: 45}, {role: security officer, rate: 45}]
+  members: [{role: chief information officer, rate: 60}, {role: architect, person: post-architect, rate: 45}, {role: security officer, rate: 45}]
+  secretary: Clerk@town.example
   targetDays: 10
 ---
 apiVersion: reeve/v1
@@ -136,7 +137,7 @@ func open(t *testing.T, db *store.DB, h *house) {
 	all := []reeve.ActorKind{reeve.Staff}
 	p, err := policy.New(
 		policy.Rule{Name: "read", Actions: []string{"estate.read", "request.create"}, Kinds: all, Max: reeve.Internal},
-		policy.Rule{Name: "decide", Actions: []string{"board.decide"}, Kinds: all, Roles: []string{"architect"}, Max: reeve.Internal})
+		policy.Rule{Name: "decide", Actions: []string{"board.decide"}, Kinds: all, Roles: []string{"architect", "governance"}, Max: reeve.Internal})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,12 +148,20 @@ func open(t *testing.T, db *store.DB, h *house) {
 			return reeve.Actor{}, false, nil
 		}
 		a := reeve.Actor{ID: "staff/3", Kind: reeve.Staff, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}
-		if c.Value == "architect" {
+		switch c.Value {
+		case "architect":
 			a.ID, a.Roles = "staff/1", []string{"architect"}
+		case "clerk":
+			a.ID, a.Roles = "staff/4", []string{"governance"}
+		case "stranger": // may decide, and sits on no board
+			a.ID, a.Roles = "staff/5", []string{"governance"}
 		}
 		return a, true, nil
 	})
 	(&intake.Desk{Desk: register.Desk{Mux: mux, At: h.at}, Keeper: h.keeper, Draft: h.draft,
+		Known: func(_ context.Context, a reeve.Actor) []string {
+			return map[string][]string{"staff/1": {"post-architect"}, "staff/4": {"clerk@town.example"}, "staff/5": {"post-stranger"}}[a.ID]
+		},
 		Name: func(_ context.Context, id string) string {
 			return map[string]string{"staff/1": "Ada Architect", "staff/3": "Sam Asker"}[id]
 		}}).Mount(mux)
@@ -601,4 +610,67 @@ func TestPages(t *testing.T) {
 	} {
 		c.Check(t, name, webtest.Visit{URL: h.site.URL + path, Cookies: who}, 200)
 	}
+}
+
+// TestNobodyDecidesAboutTheirOwn has people decide who may not: about what they
+// asked for, about what is in their name, for a board on which they do not sit.
+func TestNobodyDecidesAboutTheirOwn(t *testing.T) {
+	defs := more + `
+---
+apiVersion: reeve/v1
+kind: IntakeRequest
+metadata: {id: req-2026-000, name: In the name of the architect}
+spec: {kind: buy, owner: post-architect, gate: {at: design, entered: 2026-10-01}, review: full}
+`
+	storetestEach(t, defs, func(t *testing.T, h *house) {
+		own := h.post("architect", "/staff/requests/new", wish("ai", "yes"))
+		id := filepath.Base(own)
+		yes := func(request string) url.Values {
+			return url.Values{"request": {request}, "outcome": {"approved"}, "reason": {"I like it."}}
+		}
+		const board = "/staff/boards/board-design"
+		for _, x := range []struct{ who, request, says string }{
+			{"architect", id, "You asked for this yourself, or it is in your name: somebody else decides about it."},
+			{"architect", "req-2026-000", "it is in your name"},
+			{"stranger", id, "Only its members write down what Technical design authority decides, and you are not one of them."},
+		} {
+			for _, at := range []string{board + "/decide", "/staff/requests/" + x.request + "/decide"} {
+				if status, body, _ := h.ask(x.who, "POST", at, yes(x.request)); status != 403 || !strings.Contains(body, x.says) {
+					t.Errorf("%s about %s at %s: %d", x.who, x.request, at, status)
+				}
+			}
+			if _, body, _ := h.ask(x.who, "GET", "/staff/requests/"+x.request, nil); !strings.Contains(body, x.says) || strings.Contains(body, "Record the decision") {
+				t.Errorf("the page of %s does not tell %s why they may not decide", x.request, x.who)
+			}
+		}
+		if _, body, _ := h.ask("architect", "GET", board, nil); !strings.Contains(body, "another member decides about it") || strings.Contains(body, `value="`+id+`"`) {
+			t.Error("the board offers somebody's own request for a decision")
+		}
+		if _, body, _ := h.ask("stranger", "GET", board, nil); !strings.Contains(body, "you are not one of them") || strings.Contains(body, "Record the decision") {
+			t.Error("the board's form is there for somebody who does not sit on it")
+		}
+		all, err := h.keeper.All(t.Context(), h.set, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range all {
+			if x.ID == id && (x.State != gate.Open || len(x.Steps) != 1) {
+				t.Errorf("a refused decision did something: %s, %d steps", x.Gate(), len(x.Steps))
+			}
+		}
+		h.post("clerk", board+"/decide", yes(id)) // the secretary writes it down
+		var refused []string
+		es, err := h.journal.Read(t.Context(), 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range es {
+			if e.Verb == "was refused deciding request" {
+				refused = append(refused, e.Actor+" "+string(e.About)+" "+e.Why[0])
+			}
+		}
+		if len(refused) != 6 || refused[0] != "staff/1 request/"+id+" own-request" || refused[5] != "staff/5 request/"+id+" not-a-member" {
+			t.Errorf("the journal has %q", refused)
+		}
+	})
 }

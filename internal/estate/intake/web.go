@@ -37,6 +37,9 @@ type Desk struct {
 	*gate.Keeper
 	// Name is what pages call an actor ("staff/3"); nil: the id.
 	Name func(ctx context.Context, actor string) string
+	// Known is what definitions may call somebody: their id in the directory, their
+	// address; nil: nobody knows.
+	Known func(ctx context.Context, a reeve.Actor) []string
 	// Draft is the estate as it would be with one more definition, which is not
 	// kept: set holds its spec by path ("lifecycle.phase"). nil: drafts are not
 	// checked, which is said.
@@ -121,6 +124,15 @@ func (d *Desk) who(ctx context.Context, actor string) string {
 	return actor
 }
 
+// decider is whoever makes the request, as one who would decide.
+func (d *Desk) decider(ctx context.Context) gate.Decider {
+	by := gate.Decider{Actor: web.Actor(ctx).ID}
+	if d.Known != nil {
+		by.Names = d.Known(ctx, web.Actor(ctx))
+	}
+	return by
+}
+
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	s, all, err := d.both(r)
 	if err != nil {
@@ -171,6 +183,8 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request, errs ui.Errors) erro
 		AskedBy: d.who(r.Context(), x.AskedBy), Boards: gate.BoardsAt(s.Set, x.Gate()), Compare: gate.Compare(s, x),
 		Mine: x.AskedBy == "" || x.AskedBy == web.Actor(r.Context()).ID, CanAsk: d.May(r.Context(), actCreate), CanDecide: d.May(r.Context(), actDecide),
 		CanAdd: d.Edit != nil && x.Approved() && d.May(r.Context(), actEdit), Name: r.PostFormValue("name")}
+	v.By = d.decider(r.Context())
+	v.Bar = gate.Barred(s.Set, x, v.board(), v.By)
 	if !x.Kept || len(x.Reasons) == 0 {
 		rs, err := d.Rules(s.Set)
 		if err != nil {
@@ -202,7 +216,7 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request, errs ui.Errors) erro
 	}
 	p := web.Page{Title: x.Name, Crumbs: []ui.Link{register.Crumb, requestsCrumb}, Error: len(errs) > 0}
 	if p.Error {
-		p.Status = http.StatusBadRequest
+		p.Status = status(errs)
 	}
 	return d.Render(w, r, s, p, requestPage(v))
 }
@@ -303,7 +317,7 @@ func (d *Desk) decideHere(w http.ResponseWriter, r *http.Request) error {
 	}
 	board := ""
 	if bs := gate.BoardsAt(s.Set, x.Gate()); len(bs) > 0 {
-		board = bs[0].ID
+		board = boardFor(bs, d.decider(r.Context()))
 		if slices.ContainsFunc(bs, func(b gate.Board) bool { return b.ID == r.PostFormValue("board") }) {
 			board = r.PostFormValue("board")
 		}
@@ -319,13 +333,40 @@ func (d *Desk) decideHere(w http.ResponseWriter, r *http.Request) error {
 	return web.Redirect(w, r, href(x.ID))
 }
 
+// boardFor is the board that somebody decides for where several do: the first that
+// they sit on.
+func boardFor(bs []gate.Board, by gate.Decider) string {
+	for _, b := range bs {
+		if gate.Sits(b, by) {
+			return b.ID
+		}
+	}
+	if len(bs) == 0 {
+		return ""
+	}
+	return bs[0].ID
+}
+
+// status is what a form is answered with that was sent in vain.
+func status(errs ui.Errors) int {
+	if errs.For("duty").Text != "" {
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
+}
+
 // decision reads and records a decision; what is wrong with the form is returned
 // for the page to show.
 func (d *Desk) decision(r *http.Request, s *register.Snapshot, x *gate.Request, board string) (errs ui.Errors, err error) {
 	if s.Past {
 		return nil, reeve.E(reeve.Invalid, "gate.decide", "the past cannot be changed")
 	}
-	dec := gate.Decision{Request: x, By: web.Actor(r.Context()).ID, Board: board, Outcome: r.PostFormValue("outcome"), Reason: strings.TrimSpace(r.PostFormValue("reason")), Expected: r.PostFormValue("gate")}
+	by := d.decider(r.Context())
+	if bar := gate.Barred(s.Set, x, board, by); bar != nil {
+		errs.Add("duty", "%s", bar.Text)
+		return errs, d.Update(r.Context(), func(tx *store.Tx) error { return d.Refused(tx, x, board, by.Actor, bar) })
+	}
+	dec := gate.Decision{Request: x, By: by, Set: s.Set, Board: board, Outcome: r.PostFormValue("outcome"), Reason: strings.TrimSpace(r.PostFormValue("reason")), Expected: r.PostFormValue("gate")}
 	if !slices.Contains([]string{"approved", "refused", "more-needed"}, dec.Outcome) {
 		errs.Add("outcome", "Choose what is decided")
 	}
@@ -380,7 +421,7 @@ func (d *Desk) boardPage(w http.ResponseWriter, r *http.Request, errs ui.Errors,
 	if !ok {
 		return reeve.E(reeve.NotFound, "gate.board", "there is no board %q", r.PathValue("id"))
 	}
-	v := boardView{S: s, B: b, Agenda: gate.Agenda(b, all, s.Today), Figures: gate.Measure(b, all, s.Today), CanDecide: d.May(r.Context(), actDecide) && !s.Past, Errors: errs, About: about,
+	v := boardView{S: s, B: b, Agenda: gate.Agenda(b, all, s.Today), Figures: gate.Measure(b, all, s.Today), CanDecide: d.May(r.Context(), actDecide) && !s.Past, By: d.decider(r.Context()), Errors: errs, About: about,
 		Said: r.PostFormValue("reason"), Outcome: r.PostFormValue("outcome"), Minutes: r.PostFormValue("minutes")}
 	if about == "" {
 		v.About = r.URL.Query().Get("request")
@@ -388,7 +429,7 @@ func (d *Desk) boardPage(w http.ResponseWriter, r *http.Request, errs ui.Errors,
 	v.Past = append(v.Past, gate.Minutes(b.ID, all)...)
 	p := web.Page{Title: cmp.Or(b.Name, b.ID), Crumbs: []ui.Link{register.Crumb, boardsCrumb}, Error: len(errs) > 0}
 	if p.Error {
-		p.Status = http.StatusBadRequest
+		p.Status = status(errs)
 	}
 	return d.Render(w, r, s, p, boardPage(v))
 }
