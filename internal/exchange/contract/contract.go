@@ -296,21 +296,50 @@ func (t *Type) KeyOf(v any) (string, []reeve.Problem) {
 // ClassOf is the class of the field at a JSON Pointer, list indexes allowed: the
 // type's level, or what its classification says of the field or anything around it.
 // What stands below a listed field does not raise the field's own class; see Classes.
+// A number in the pointer may be the index of a list or the name of a field: it is
+// taken for both, and the higher class counts.
 func (t *Type) ClassOf(pointer string) reeve.Class {
-	class := t.Level
-	at := ""
+	class, at := max(t.Level, t.classes[""]), ""
+	places := []string{""} // of the classification, where the pointer may be by now
+	raised := reeve.Public
 	for _, tok := range Tokens(pointer) {
-		if isIndex(tok) {
-			continue
+		tok, index := "/"+escape(tok), isIndex(tok)
+		at += tok
+		if c, ok := t.classes[at]; ok && (c > class || at == pointer) {
+			class = c
 		}
-		at += "/" + escape(tok)
-		if c, ok := t.classes[at]; ok {
-			if c > class || at == pointer {
-				class = c
+		places = t.step(places, tok, index)
+		for _, p := range places {
+			if c, ok := t.classes[p]; ok && p != at {
+				raised = max(raised, c)
 			}
 		}
 	}
-	return class
+	return max(class, raised)
+}
+
+// step goes one name further from places of the classification. Where an index may be
+// meant, it may also stay where it is. Places that lead to nothing are left out.
+func (t *Type) step(places []string, tok string, index bool) (next []string) {
+	for _, p := range places {
+		if index {
+			next = append(next, p)
+		}
+		if p += tok; t.within(p) && !slices.Contains(next, p) {
+			next = append(next, p)
+		}
+	}
+	return next
+}
+
+// within reports whether a class is given for a place or below it.
+func (t *Type) within(place string) bool {
+	for p := range t.classes {
+		if strings.HasPrefix(p, place) && (len(p) == len(place) || p[len(place)] == '/') {
+			return true
+		}
+	}
+	return false
 }
 
 // Classes are the classes that whoever sees the given fields sees, lowest first;
@@ -323,14 +352,12 @@ func (t *Type) Classes(fields ...string) []reeve.Class {
 	for _, f := range fields {
 		f = Pointer(f)
 		seen[t.ClassOf(f)] = true
-		bare := "" // without list indexes, as classes are given
+		places := []string{""}
 		for _, tok := range Tokens(f) {
-			if !isIndex(tok) {
-				bare += "/" + escape(tok)
-			}
+			places = t.step(places, "/"+escape(tok), isIndex(tok))
 		}
 		for p, class := range t.classes {
-			if bare == "" || strings.HasPrefix(p, f+"/") || strings.HasPrefix(p, bare+"/") {
+			if slices.ContainsFunc(places, func(place string) bool { return strings.HasPrefix(p, place+"/") }) {
 				seen[class] = true
 			}
 		}

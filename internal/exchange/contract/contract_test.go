@@ -219,6 +219,30 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+// A number in a pointer may be an index of a list or the name of a field.
+func TestClassOfNumbers(t *testing.T) {
+	typ := &Type{Level: reeve.Internal, classes: map[string]reeve.Class{"/0": reeve.Restricted, "/years/2024/income": reeve.Restricted, "/years/2025": reeve.Confidential,
+		"/people/7/8/ssn": reeve.Restricted, "/tags": reeve.Confidential, "/open/1": reeve.Public}}
+	for p, want := range map[string]reeve.Class{
+		"/0": reeve.Restricted, "/0/x": reeve.Restricted, "/1": reeve.Internal, "/years/2024": reeve.Internal, "/years/2024/income": reeve.Restricted,
+		"/years/3/2024/income": reeve.Restricted, "/years/2024/0/income/1": reeve.Restricted, "/years/2025/x": reeve.Confidential, "/years/2026/income": reeve.Internal,
+		"/people/7/8/ssn": reeve.Restricted, "/people/7/1/8/0/ssn": reeve.Restricted, "/people/8/7/ssn": reeve.Internal, "/tags/0": reeve.Confidential,
+		"/open/1": reeve.Public, "/open/1/x": reeve.Internal, "/00": reeve.Internal,
+	} {
+		if got := typ.ClassOf(p); got != want {
+			t.Errorf("ClassOf(%s) = %s, want %s", p, got, want)
+		}
+	}
+	for _, p := range []string{"", "/years", "/years/2024", "/years/1/2024", "/people/7", "/people/7/3/8"} {
+		if got := typ.Classes(p); got[len(got)-1] != reeve.Restricted {
+			t.Errorf("Classes(%s) = %v: what stands in it may not be seen", p, got)
+		}
+	}
+	if whole := (&Type{classes: map[string]reeve.Class{"": reeve.Restricted}}); whole.ClassOf("/a/0") != reeve.Restricted {
+		t.Error("the class of the whole record is not that of a field")
+	}
+}
+
 func planning(t testing.TB) (*Type, map[string][]byte) {
 	schema, err := os.ReadFile("../testdata/real/planning/application.schema.json")
 	if err != nil {
