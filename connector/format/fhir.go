@@ -15,7 +15,12 @@ import (
 	"github.com/reeve-civic/reeve/connector/format/cell"
 )
 
-const maxEntries = 250_000 // of a Bundle: where each is must be known to those before it
+// Bounds of a Bundle: where each entry is must be known to those before it, so it is
+// read twice, and a large one is kept on the disk meanwhile.
+const (
+	maxEntries = 250_000
+	maxBundle  = 1 << 30 // bytes
+)
 
 // fhirReader gives the resources of a FHIR R4 Bundle, one a row. A reference to
 // another of them by its fullUrl becomes the relative one, Patient/17, by which it is
@@ -52,6 +57,11 @@ type resource struct {
 }
 
 func newFHIR(spec Spec, r io.Reader, scratch string) (Reader, error) {
+	return newFHIRWithin(maxBundle, spec, r, scratch)
+}
+
+// newFHIRWithin is newFHIR for Bundles of at most so many bytes.
+func newFHIRWithin(most int64, spec Spec, r io.Reader, scratch string) (Reader, error) {
 	text, _, err := base.Decoded(spec.Encoding, r)
 	if err != nil {
 		return nil, err
@@ -75,7 +85,7 @@ func newFHIR(spec Spec, r io.Reader, scratch string) (Reader, error) {
 		return &fhirReader{jsonReader: single}, nil
 	}
 	f := &fhirReader{known: map[urlSum]string{}}
-	if err := f.look(whole, scratch); err != nil {
+	if err := f.look(&bounded{r: whole, most: most, left: most}, scratch); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -89,6 +99,21 @@ func (r *rest) Read(b []byte) (int, error) {
 		return 0, r.in.err
 	}
 	return r.in.r.Read(b)
+}
+
+// bounded is a Bundle of at most so many bytes.
+type bounded struct {
+	r          io.Reader
+	most, left int64
+}
+
+// Read implements [io.Reader].
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, &Error{Message: fmt.Sprintf("the Bundle is larger than %d MiB, the most that is read of one: send its resources as NDJSON, which has no limit, or in several Bundles", b.most>>20)}
+	}
+	return n, err
 }
 
 // isBundle looks at the first megabyte for the keys of the outermost object, up to
