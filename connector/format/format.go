@@ -10,7 +10,11 @@
 // later.
 package format
 
-import "github.com/reeve-civic/reeve/connector/format/base"
+import (
+	"cmp"
+
+	"github.com/reeve-civic/reeve/connector/format/base"
+)
 
 // Spec says how records stand in a file or body. Its fields stand among those of an
 // Interface.
@@ -27,6 +31,20 @@ type Spec struct {
 	// text of an untyped format becomes a number or a boolean where only that fits;
 	// nil: everything stays text.
 	Types func(pointer string) []string `json:"-"`
+}
+
+// With is s with what said says besides, for a file whose spec was guessed and whose
+// sender knows more.
+func (s Spec) With(said Spec) Spec {
+	s.Delimiter, s.Encoding = cmp.Or(said.Delimiter, s.Delimiter), cmp.Or(said.Encoding, s.Encoding)
+	s.Record, s.Sheet = cmp.Or(said.Record, s.Record), cmp.Or(said.Sheet, s.Sheet)
+	if len(said.Columns) > 0 {
+		s.Columns = said.Columns
+	}
+	if said.Headings != nil {
+		s.Headings = said.Headings
+	}
+	return s
 }
 
 // Row is one record as it stood in its file.

@@ -79,6 +79,8 @@ GET /staff/estate/objectives                staff
 GET /staff/estate/objectives/{id}           staff
 GET /staff/estate/measures                  staff
 GET /staff/estate/measures/{id}             staff
+GET /staff/estate/waivers                   staff
+GET /staff/estate/waivers.json              staff
 GET /staff/estate/spend                     staff
 GET /staff/estate/spend/unmatched           staff
 GET /staff/estate/spend/lines/{id}          staff
@@ -88,6 +90,9 @@ GET /staff/estate/spend/contracts           staff
 GET /staff/estate/spend/contracts/{id}      staff
 GET /staff/estate/spend/calendar            staff
 GET /staff/estate/spend/calendar.ics        staff
+GET /staff/estate/spend/calendar/subscribe  staff
+POST /staff/estate/spend/calendar/subscribe staff
+GET /calendar/{file}                        *
 GET /staff/estate/assets                    staff
 GET /staff/estate/assets/{id}               staff
 POST /staff/estate/assets/{id}/state        architect integration admin
@@ -171,6 +176,12 @@ POST /staff/feeds/{id}/run                  caseworker integration admin
 GET /staff/files/new                        caseworker integration admin
 POST /staff/files                           caseworker integration admin
 GET /staff/files/{id}                       caseworker integration admin
+GET /staff/files/{id}/problems.csv          caseworker integration admin
+GET /partner/files                          partner
+GET /partner/files/{id}                     partner
+GET /partner/files/{id}/problems.csv        partner
+GET /partner/send/{type}                    sender
+POST /partner/send/{type}                   sender
 GET /staff/held                             caseworker integration admin
 GET /staff/held/{id}                        caseworker integration admin
 POST /staff/held                            caseworker integration admin
@@ -390,7 +401,7 @@ func TestForeignThings(t *testing.T) {
 	if file == "" {
 		t.Fatal("no file", text)
 	}
-	for _, path := range []string{file, file + "/faults", "/v1/records/r1-1", "/v1/records/r1-2", "/v1/records/" + strings.Trim(refused, `"`), strings.Trim(receipts, "<>"), "/partner/records/r1-1", "/partner/records/r1-2"} {
+	for _, path := range []string{file, file + "/faults", "/partner" + strings.TrimPrefix(file, "/v1"), "/partner" + strings.TrimPrefix(file, "/v1") + "/problems.csv", "/v1/records/r1-1", "/v1/records/r1-2", "/v1/records/" + strings.Trim(refused, `"`), strings.Trim(receipts, "<>"), "/partner/records/r1-1", "/partner/records/r1-2"} {
 		if code, text, _ := mine.ask(t, "GET", w.url+path, ""); code != 200 {
 			t.Errorf("%s of its sender: %d %s", path, code, text)
 		}

@@ -75,14 +75,7 @@ func guessed(known, guess format.Spec) format.Spec {
 	if known.Name != "" && known.Name != guess.Name {
 		return known
 	}
-	known.Name = guess.Name
-	if known.Delimiter == "" {
-		known.Delimiter = guess.Delimiter
-	}
-	if known.Encoding == "" {
-		known.Encoding = guess.Encoding
-	}
-	return known
+	return guess.With(known)
 }
 
 // WriteSuggestion puts the proposal's definitions into a folder, where there are no

@@ -31,4 +31,7 @@ func TestPagesInABrowser(t *testing.T) {
 		"file-half": "/staff/files/" + s.ID, "upload": "/staff/files/new"} {
 		b.Check(t, name, webtest.Visit{URL: url + path, Cookies: []*http.Cookie{{Name: "who", Value: "staff:integration"}}}, http.StatusOK)
 	}
+	for name, path := range map[string]string{"partner-files": "/partner/files", "partner-file": "/partner/files/" + h.files()[len(h.files())-1].ID, "partner-file-half": "/partner/files/" + s.ID, "partner-upload": "/partner/send/rec-thing.v1"} {
+		b.Check(t, name, webtest.Visit{URL: url + path, Cookies: []*http.Cookie{{Name: "who", Value: "partner:org-sender"}}}, http.StatusOK)
+	}
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector/format"
+	"github.com/reeve-civic/reeve/internal/exchange/feed/spool"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/kernel/bus"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
@@ -72,6 +73,7 @@ type Desk struct {
 
 	tidied    time.Time // when nothing old was left; Step's own
 	uploads   []uploaded
+	waiting   map[string]int // files that were sent in pages and are on the disk, by who sent them
 	uploading bool
 }
 
@@ -80,10 +82,10 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	if err := o.DB.Migrate(ctx, "exchange/feed", migrations); err != nil {
 		return nil, err
 	}
-	if err := dropUploads(o.Scratch); err != nil {
+	if err := spool.Drop(o.Scratch); err != nil {
 		return nil, err
 	}
-	return &Desk{o: o, salt: o.Keys.Derive("feed: names of files"), set: &Set{}, lanes: map[string]*lane{}, busy: map[string]*atomic.Int64{}, finished: make(chan int, 1)}, nil
+	return &Desk{o: o, salt: o.Keys.Derive("feed: names of files"), set: &Set{}, lanes: map[string]*lane{}, busy: map[string]*atomic.Int64{}, waiting: map[string]int{}, finished: make(chan int, 1)}, nil
 }
 
 // The states of a file.

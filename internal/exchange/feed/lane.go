@@ -13,8 +13,8 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector"
-	"github.com/reeve-civic/reeve/connector/httpjson"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
+	"github.com/reeve-civic/reeve/internal/exchange/feed/hook"
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -35,7 +35,7 @@ const (
 // Set is every feed and webhook of a set of definitions.
 type Set struct {
 	All   []*Feed
-	Hooks map[string]*Hook // by every id that the interface has or had
+	Hooks map[string]*hook.Hook // by every id that the interface has or had
 }
 
 // Feed is an Interface that Reeve reads from.
@@ -52,9 +52,9 @@ type Feed struct {
 
 // Compile gathers the feeds of a set.
 func Compile(s *def.Set, zone *time.Location) (*Set, []def.Problem) {
-	out := &Set{Hooks: map[string]*Hook{}}
+	out := &Set{Hooks: map[string]*hook.Hook{}}
 	for _, o := range def.All[iface.Spec](s) {
-		if h := hookOf(s, o.ID, o.Spec); h != nil {
+		if h := hook.Of(s, o.ID, o.Spec); h != nil {
 			out.Hooks[h.ID] = h
 			for _, id := range s.Lineage("Interface", h.ID) {
 				out.Hooks[id] = h
@@ -79,24 +79,6 @@ func Compile(s *def.Set, zone *time.Location) (*Set, []def.Problem) {
 		out.All = append(out.All, f)
 	}
 	return out, nil
-}
-
-// hookOf is the webhook of an interface; nil if it has none, or if it is not clear
-// which records come.
-func hookOf(s *def.Set, id string, spec *iface.Spec) *Hook {
-	if spec.Settings.HTTP == nil || spec.Settings.HTTP.Webhook == (httpjson.Webhook{}) {
-		return nil
-	}
-	record := ""
-	switch {
-	case spec.Read != nil:
-		record = spec.Read.Record
-	case len(spec.Records) == 1:
-		record = spec.Records[0]
-	default:
-		return nil
-	}
-	return &Hook{ID: id, Spec: spec, Verify: spec.Settings.HTTP.Webhook, Type: reeve.RecordType(s.Present("RecordType", record)), Givers: iface.Givers(s, id)}
 }
 
 // next is when a feed is due after a look.

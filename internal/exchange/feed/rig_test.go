@@ -198,7 +198,7 @@ func start(t testing.TB, db *store.DB, c *clock, dir string) *house {
 	k.Bus, err = bus.Open(ctx, db, log)
 	must(t, err)
 	k.Policy, err = policy.New(
-		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*"}, Kinds: []reeve.ActorKind{reeve.Partner}, Own: true, Max: reeve.Restricted},
+		policy.Rule{Name: "partner", Actions: []string{"record.*", "submission.*", "partner.*"}, Kinds: []reeve.ActorKind{reeve.Partner}, Own: true, Max: reeve.Restricted},
 		policy.Rule{Name: "hooks", Actions: []string{"hook.receive"}, Kinds: []reeve.ActorKind{reeve.Anyone, reeve.Partner}, Max: reeve.Restricted},
 		policy.Rule{Name: "staff", Actions: []string{"feed.*", "submission.read", "held.*"}, Kinds: []reeve.ActorKind{reeve.Staff}, Roles: []string{"integration"}, Max: reeve.Restricted})
 	must(t, err)

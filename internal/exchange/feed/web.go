@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -29,19 +29,32 @@ const (
 func (d *Desk) Mount(m *web.Mux) {
 	d.mountAPI(m)
 	d.mountHooks(m)
-	p := pages{d, m}
+	p := pages{d, m, audience{home: ui.Link{Text: "Feeds", Href: "/staff/feeds"}, files: "/staff/files/", held: "/staff/held/", send: "/staff/files"}}
 	m.Nav(web.StaffArea, web.NavItem{Text: "Feeds", Href: "/staff/feeds", Action: ActionRead, Order: 26})
 	m.Handle("GET /staff/feeds", ActionRead, p.list)
 	m.Handle("GET /staff/feeds/{id}", ActionRead, p.show)
 	m.Handle("POST /staff/feeds/{id}/run", ActionRun, p.run)
 	m.Handle("GET /staff/files/{id}", ActionRead, p.file)
+	m.Handle("GET /staff/files/{id}/problems.csv", ActionRead, p.problems, web.Stream())
 	m.Handle("GET /staff/files/new", ActionSend, p.upload)
 	m.Handle("POST /staff/files", ActionSend, p.take, web.Stream())
+	d.mountPartners(m)
+}
+
+// audience is for whom the pages of files are: staff for those of all
+// organisations, or partners, each for its own.
+type audience struct {
+	own         bool // each for its own
+	home        ui.Link
+	files, held string // addresses of one file and of one held record, without its id
+	send        string // where a file is sent to; of partners without its type
+	most        int64  // bytes that a file in a page may have, 0: any
 }
 
 type pages struct {
 	d *Desk
 	m *web.Mux
+	audience
 }
 
 const (
@@ -50,7 +63,7 @@ const (
 )
 
 func (p pages) page(title string, crumbs ...ui.Link) web.Page {
-	return web.Page{Title: title, Active: "/staff/feeds", Crumbs: append([]ui.Link{{Text: "Feeds", Href: "/staff/feeds"}}, crumbs...)}
+	return web.Page{Title: title, Active: p.home.Href, Crumbs: append([]ui.Link{p.home}, crumbs...)}
 }
 
 // row is a feed as a page shows it.
@@ -86,15 +99,7 @@ func (d *Desk) view() (rows []row) {
 		}
 		rows = append(rows, r)
 	}
-	slices.SortFunc(rows, func(a, b row) int {
-		if a.Name != b.Name {
-			if a.Name < b.Name {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.Name, b.Name) })
 	return rows
 }
 
@@ -208,6 +213,7 @@ func (p pages) run(w http.ResponseWriter, r *http.Request) error {
 type fileRow struct {
 	File
 	Title, TypeName, From string
+	Href                  string
 	Busy                  bool // its rows are being taken at this moment
 }
 
@@ -222,7 +228,7 @@ func (f *fileRow) status() (text string, tone ui.Tone) {
 func (p pages) rows(files []File) (rows []fileRow) {
 	for i := range files {
 		f := files[i]
-		r := fileRow{File: f, Title: f.title(p.d.o.Zone), TypeName: p.d.o.Name("RecordType", string(f.Type)), From: p.d.o.Name("Organisation", f.Sender), Busy: p.d.sent(f.ID) >= 0}
+		r := fileRow{File: f, Title: f.title(p.d.o.Zone), TypeName: p.d.o.Name("RecordType", string(f.Type)), From: p.d.o.Name("Organisation", f.Sender), Busy: p.d.sent(f.ID) >= 0, Href: p.files + f.ID}
 		if f.Origin != "" {
 			r.From = p.d.o.Name("Interface", f.Origin)
 		}
@@ -232,7 +238,7 @@ func (p pages) rows(files []File) (rows []fileRow) {
 }
 
 func (p pages) file(w http.ResponseWriter, r *http.Request) error {
-	f, err := p.d.File(r.Context(), r.PathValue("id"))
+	f, err := p.find(r)
 	if err != nil {
 		return err
 	}
@@ -240,7 +246,7 @@ func (p pages) file(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || part < 0 || part >= f.parts {
 		part = 0
 	}
-	data := fileData{fileRow: p.rows([]File{*f})[0], Now: p.d.o.Now(), Sent: p.d.sent(f.ID), Zone: p.d.o.Zone}
+	data := fileData{fileRow: p.rows([]File{*f})[0], audience: p.audience, Now: p.d.o.Now(), Sent: p.d.sent(f.ID), Zone: p.d.o.Zone}
 	for data.Next = part; data.Next < f.parts && len(data.Faults) < faultsShown; data.Next++ {
 		var lines []byte
 		if err := p.d.o.DB.View(r.Context(), func(tx *store.Tx) (err error) {
@@ -267,6 +273,7 @@ func (p pages) file(w http.ResponseWriter, r *http.Request) error {
 // fileData is the page of a file.
 type fileData struct {
 	fileRow
+	audience
 	Faults     []intake.Fault
 	Part, Next int   // parts of the faults; Next 0: no more
 	Sent       int64 // bytes that came, -1 if not known
@@ -291,23 +298,4 @@ type listData struct {
 	Feeds []row
 	Files []fileRow
 	Now   time.Time
-}
-
-// choice is what can be sent: a type, by whom.
-type choice struct{ Value, Text string }
-
-// choices are the types that organisations may give under agreements.
-func (d *Desk) choices() (all []choice) {
-	rules, now := d.o.Rules(), d.o.DB.Now()
-	orgs := d.o.List("Organisation")
-	for _, org := range slices.Sorted(maps.Keys(orgs)) {
-		for _, t := range rules.Agreements.Types(now, org) {
-			all = append(all, choice{org + " " + string(t), orgs[org] + ": " + d.o.Name("RecordType", string(t))})
-		}
-	}
-	return all
-}
-
-func (p pages) upload(w http.ResponseWriter, r *http.Request) error {
-	return p.m.Render(w, r, p.page("Send a file"), uploadPage(p.d.choices(), "", nil))
 }

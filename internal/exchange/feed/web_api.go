@@ -280,7 +280,7 @@ func (d *Desk) receive(ctx context.Context, f *File, actor reeve.Actor, in io.Re
 	if spec.Name == "" {
 		head, _ := buffered.Peek(32 << 10) // an error comes again when it is read
 		if body.err == nil {
-			spec = guess(f.Name, head, spec)
+			spec = format.Guess(f.Name, head).With(spec)
 		}
 	}
 	if t, ok := d.o.Rules().Types.Type(f.Type); ok {
@@ -314,30 +314,6 @@ func (d *Desk) receive(ctx context.Context, f *File, actor reeve.Actor, in io.Re
 		broken = "the bytes that came are not those of the SHA-256 that was announced"
 	}
 	return d.end(ctx, f, broken)
-}
-
-// guess finds out how a file is written; what the sender said besides stays.
-func guess(name string, head []byte, said format.Spec) format.Spec {
-	spec := format.Guess(name, head)
-	if len(said.Columns) > 0 {
-		spec.Columns = said.Columns
-	}
-	if said.Headings != nil {
-		spec.Headings = said.Headings
-	}
-	if said.Delimiter != "" {
-		spec.Delimiter = said.Delimiter
-	}
-	if said.Encoding != "" {
-		spec.Encoding = said.Encoding
-	}
-	if said.Record != "" {
-		spec.Record = said.Record
-	}
-	if said.Sheet != "" {
-		spec.Sheet = said.Sheet
-	}
-	return spec
 }
 
 // body remembers what it was and whether it was cut off.

@@ -50,7 +50,7 @@ func fileHead(ofOne bool) []ui.Cell {
 
 func fileRows(files []fileRow, ofOne bool, now time.Time) (rows [][]ui.Cell) {
 	for _, f := range files {
-		line := []ui.Cell{ui.CellHTML(link(f.Title, "/staff/files/"+f.ID))}
+		line := []ui.Cell{ui.CellHTML(link(f.Title, f.Href))}
 		if !ofOne {
 			line = append(line, ui.Cell{Text: f.TypeName, Classes: "app-brief"}, ui.Cell{Text: f.From, Classes: "app-brief"})
 		}
@@ -95,7 +95,7 @@ func (f *fileData) stats() []ui.Stat {
 
 func (f *fileData) summary() []ui.SummaryRow {
 	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(f.status())), ui.Row("From", f.From), ui.RowHTML("Began", ui.Time(f.Began))}
-	if f.Origin != "" {
+	if f.Origin != "" && !f.own {
 		rows[1] = ui.RowHTML("From", link(f.From, "/staff/feeds/"+f.Origin))
 	}
 	if f.Size >= 0 {
@@ -125,13 +125,13 @@ func (f *fileData) sums() []ui.SummaryRow {
 	return rows
 }
 
-func faultRows(faults []intake.Fault) (rows [][]ui.Cell) {
+func faultRows(faults []intake.Fault, held string) (rows [][]ui.Cell) {
 	for _, f := range faults {
 		at := f.At
 		if at == "" {
 			at = "row " + ui.Count(f.Row)
 		}
-		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: fieldText(f.Field)}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f))})
+		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: fieldText(f.Field)}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f, held))})
 	}
 	return rows
 }

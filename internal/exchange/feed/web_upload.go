@@ -3,18 +3,14 @@ package feed
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"os"
-	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/exchange/feed/spool"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -22,63 +18,114 @@ import (
 // uploaded is a file that came in a page and waits for its rows to be taken.
 type uploaded struct {
 	id, file string
-	actor    reeve.Actor
+	by       reeve.Actor // who sent it
+	actor    reeve.Actor // and on whose behalf
 }
 
-const uploadPattern = "reeve-upload-*"
+// The pages of partners take files of at most mostPage bytes, and of one sender no
+// more than mostWaiting wait on the disk: larger ones, and more, are sent with reeve
+// send, which needs no room here.
+const (
+	mostPage    = 1 << 30
+	mostWaiting = 5
+)
 
 // take keeps a file that was sent in a page, as it came, and has its rows taken
 // beside the request.
 func (p pages) take(w http.ResponseWriter, r *http.Request) error {
-	in, err := p.spool(r)
-	if in.file != "" {
-		defer func() {
-			if in.file != "" {
-				_ = os.Remove(in.file) // a file of a moment
-			}
-		}()
-	}
-	var errs ui.Errors
-	org, typ, ok := strings.Cut(in.what, " ")
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		errs.Add("what", "Choose what is in the file")
-	}
-	if in.name == "" || in.size == 0 {
-		errs.Add("file", "Choose a file with something in it")
-	}
 	actor := web.Actor(r.Context())
+	data, err := p.form(r)
+	if err != nil {
+		_, _ = io.Copy(io.Discard, r.Body) // so that the browser gets to read the answer
+		return err
+	}
+	if !p.d.room(actor, 1) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		data.Errs.Add("file", "%d files of yours wait to be taken: send more when they are done", mostWaiting)
+		return p.again(w, r, data)
+	}
+	queued := false
+	defer func() {
+		if !queued {
+			p.d.room(actor, -1)
+		}
+	}()
+	multi, err := r.MultipartReader()
+	if err != nil {
+		return reeve.E(reeve.Invalid, "exchange.feed.upload", "the form did not come as a form")
+	}
+	in, err := spool.Read(multi, p.d.o.Scratch, p.most)
+	defer func() {
+		if !queued && in.File != "" {
+			_ = os.Remove(in.File) // a file of a moment
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	org, typ, ok := data.Org, data.Type, data.Type != ""
+	if !ok {
+		data.Chosen = in.What
+		org, typ, ok = strings.Cut(in.What, " ")
+	}
+	switch {
+	case !ok:
+		data.Errs.Add("what", "Choose what is in the file")
+	case in.Name == "" || in.Size == 0:
+		data.Errs.Add("file", "Choose a file with something in it")
+	case in.TooLarge:
+		data.Errs.Add("file", "The file is larger than %s bytes: send it with reeve send", ui.Count(p.most))
+	}
 	var f *File
-	if len(errs) == 0 {
-		said := Announcement{Type: reeve.RecordType(typ), Name: in.name, SHA256: in.sum, Size: in.size, Key: in.key}
+	if len(data.Errs) == 0 {
+		said := Announcement{Type: reeve.RecordType(typ), Name: in.Name, SHA256: in.SHA256, Size: in.Size, Key: in.Key}
 		if err = said.check(); err == nil {
 			f, _, err = p.d.announced(r.Context(), actor, org, said)
 		}
 		switch k := reeve.KindOf(err); {
 		case err == nil:
 		case k == reeve.Invalid || k == reeve.Forbidden || k == reeve.NotFound:
-			errs.Add("what", "%s", sentence(reeve.Message(err)))
+			data.Errs.Add(data.field(), "%s", sentence(reeve.Message(err)))
 		default:
 			return err
 		}
 	}
-	if len(errs) > 0 {
-		page := p.page("Send a file")
-		page.Error = true
-		return p.m.Render(w, r, page, uploadPage(p.d.choices(), in.what, errs))
+	if len(data.Errs) > 0 {
+		return p.again(w, r, data)
 	}
 	if f.State != Receiving {
 		p.m.Flash(w, "This file was taken before.")
-		return web.Redirect(w, r, "/staff/files/"+f.ID)
+		return web.Redirect(w, r, p.files+f.ID)
 	}
-	actor.Party = org
+	queued = true // it is the desk's now
+	up := uploaded{id: f.ID, file: in.File, by: actor, actor: actor}
+	up.actor.Party = org
 	p.d.mu.Lock()
-	p.d.uploads = append(p.d.uploads, uploaded{f.ID, in.file, actor})
+	p.d.uploads = append(p.d.uploads, up)
 	p.d.mu.Unlock()
-	in.file = "" // it is the desk's now
-	return web.Redirect(w, r, "/staff/files/"+f.ID)
+	return web.Redirect(w, r, p.files+f.ID)
+}
+
+// room counts the files of a sender that wait on the disk, n more; false if there
+// would be too many.
+func (d *Desk) room(actor reeve.Actor, n int) bool {
+	who := cmp.Or(actor.Party, actor.ID)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n > 0 && d.waiting[who]+n > mostWaiting {
+		return false
+	}
+	if d.waiting[who] += n; d.waiting[who] == 0 {
+		delete(d.waiting, who)
+	}
+	return true
+}
+
+// again shows the form with what is wrong.
+func (p pages) again(w http.ResponseWriter, r *http.Request, data uploadData) error {
+	page := p.page("Send a file")
+	page.Error = true
+	return p.m.Render(w, r, page, uploadPage(data))
 }
 
 func sentence(s string) string {
@@ -86,69 +133,6 @@ func sentence(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// spooled is what a form brought.
-type spooled struct {
-	what, key, name, sum, file string
-	size                       int64
-}
-
-// spool reads the form, and writes its file to the disk as it comes.
-func (p pages) spool(r *http.Request) (in spooled, err error) {
-	const op = "exchange.feed.upload"
-	form, err := r.MultipartReader()
-	if err != nil {
-		return in, reeve.E(reeve.Invalid, op, "the form did not come as a form")
-	}
-	for {
-		part, err := form.NextPart()
-		if errors.Is(err, io.EOF) {
-			return in, nil
-		}
-		if err != nil {
-			return in, reeve.E(reeve.Invalid, op, "the form ended before it was whole: send it again")
-		}
-		switch part.FormName() {
-		case "what", "key":
-			b, err := io.ReadAll(io.LimitReader(part, 1000))
-			if err != nil {
-				return in, reeve.E(reeve.Invalid, op, "the form ended before it was whole: send it again")
-			}
-			if part.FormName() == "what" {
-				in.what = string(b)
-			} else {
-				in.key = strings.TrimSpace(string(b))
-			}
-		case "file":
-			if part.FileName() == "" || in.file != "" {
-				continue
-			}
-			in.name = path.Base(strings.ReplaceAll(part.FileName(), `\`, "/"))
-			if err := in.keep(p.d.o.Scratch, part); err != nil {
-				return in, err
-			}
-		}
-	}
-}
-
-func (in *spooled) keep(dir string, part *multipart.Part) error {
-	f, err := os.CreateTemp(dir, uploadPattern)
-	if err != nil {
-		return reeve.E(reeve.Transient, "exchange.feed.upload", "there is no room to keep the file at the moment: try again later")
-	}
-	in.file = f.Name()
-	sum := sha256.New()
-	in.size, err = io.Copy(io.MultiWriter(f, sum), part)
-	in.sum = hex.EncodeToString(sum.Sum(nil))
-	var disk *os.PathError
-	switch cerr := f.Close(); {
-	case errors.As(cmp.Or(err, cerr), &disk):
-		return reeve.E(reeve.Transient, "exchange.feed.upload", "there is no room to keep the file at the moment: try again later")
-	case err != nil:
-		return reeve.E(reeve.Invalid, "exchange.feed.upload", "the form ended before it was whole: send it again")
-	}
-	return nil
 }
 
 // receiveUploads takes the rows of files that came in pages, one file after another.
@@ -163,6 +147,7 @@ func (d *Desk) receiveUploads(ctx context.Context) {
 	d.running++
 	d.wg.Go(func() {
 		err := d.receiveUpload(ctx, u)
+		d.room(u.by, -1)
 		if err != nil && ctx.Err() == nil {
 			d.o.Slog.Warn("a file that was sent in a page could not be taken", "file", u.id, "error", err)
 		}
@@ -209,15 +194,3 @@ func (d *Desk) receiveUpload(ctx context.Context, u uploaded) (err error) {
 
 // maxUploads is how often taking an uploaded file is tried again.
 const maxUploads = 60
-
-// dropUploads removes what an earlier run of the program left behind.
-func dropUploads(dir string) error {
-	if dir == "" {
-		return nil
-	}
-	left, err := filepath.Glob(filepath.Join(dir, uploadPattern))
-	for _, f := range left {
-		err = errors.Join(err, os.Remove(f))
-	}
-	return err
-}

@@ -44,15 +44,27 @@ func (r *Register) authenticate(req *http.Request) (a reeve.Actor, ok bool, err 
 	if err != nil {
 		return a, false, err
 	}
+	if err := r.sends(t, req); err != nil {
+		return a, false, err
+	}
+	return t.actor(), true, nil
+}
+
+// sends keeps a token that is for some record types from sending others.
+func (r *Register) sends(t Token, req *http.Request) error {
 	typ, sends := strings.CutPrefix(req.URL.Path, "/v1/records/")
 	if !sends { // a file is announced under its type; its rows then go to an address that only the announcer is told
 		typ, sends = strings.CutPrefix(req.URL.Path, "/v1/files/")
 		sends = sends && !strings.Contains(typ, "/")
 	}
-	if sends && req.Method == http.MethodPost && !t.May(reeve.RecordType(r.present("RecordType", typ))) {
-		return a, false, reeve.E(reeve.Forbidden, "identity.token", "this token is not for records of that type")
+	sends = sends && req.Method == http.MethodPost
+	if !sends { // in a page, the form is not shown either
+		typ, sends = strings.CutPrefix(req.URL.Path, partnerPages+"send/")
 	}
-	return t.actor(), true, nil
+	if sends && !t.May(reeve.RecordType(r.present("RecordType", typ))) {
+		return reeve.E(reeve.Forbidden, "identity.token", "this token is not for records of that type")
+	}
+	return nil
 }
 
 // pages let people of a partner in with its token. The browser keeps the token
@@ -79,6 +91,9 @@ func (p pages) authenticate(req *http.Request) (a reeve.Actor, ok bool, err erro
 	case reeve.KindOf(err) == reeve.Unauthenticated:
 		return a, false, nil
 	case err != nil:
+		return a, false, err
+	}
+	if err := p.r.sends(t, req); err != nil {
 		return a, false, err
 	}
 	return t.actor(), true, nil
