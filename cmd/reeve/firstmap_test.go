@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/reeve-civic/reeve/connector/connectortest"
 )
 
 // TestFirstMap runs the commands of docs/first-map.md as a reader would, looks at
@@ -91,12 +92,7 @@ func today(t *testing.T, from, to string) {
 // address is one that nobody listens on.
 func address(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return connectortest.FreeAddress(t)
 }
 
 // step is a block of commands in a document.

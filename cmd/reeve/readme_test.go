@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,12 +32,7 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("the README has %d shell blocks in its five minutes, want 2", len(blocks))
 	}
 	dir, bin := shortDir(t), program(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
+	addr := address(t)
 	const wait = "\nfor i in $(seq 3000); do %s && break; sleep 0.1; done\n"
 	ready := strings.Replace(wait, "%s", "test -S "+dir+"/data/reeve.sock", 1)
 	script := "set -e\ntrap 'kill %1; wait' EXIT\n" +

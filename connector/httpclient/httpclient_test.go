@@ -34,7 +34,7 @@ func (s secrets) host() connector.Host {
 
 func client(t *testing.T, address string, auth connector.Auth, host connector.Host) *httpclient.Client {
 	t.Helper()
-	c, err := httpclient.New(address, auth, host, 4, 5*time.Second)
+	c, err := httpclient.New(address, auth, host, 4, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,8 +48,10 @@ func TestKit(t *testing.T) {
 			connectortest.Sink(t, func(t *testing.T) connectortest.Setup {
 				r := connectortest.NewReceiver(t)
 				r.Recognise = c.Repeat == "key" || c.Repeat == "put"
-				c.Address, c.Timeout = r.Server.URL, 300*time.Millisecond
-				return connectortest.Setup{Sink: sink(t, c), Effects: r.Effects, Behave: r.Behave, Repeats: r.Recognise}
+				c.Address, c.Timeout = r.Server.URL, time.Minute
+				hasty := c
+				hasty.Timeout = time.Second
+				return connectortest.Setup{Sink: sink(t, c), Hasty: sink(t, hasty), Effects: r.Effects, Behave: r.Behave, Repeats: r.Recognise}
 			})
 		})
 	}
@@ -102,9 +104,11 @@ func TestKitOfBatches(t *testing.T) {
 		for _, ordered := range []bool{false, true} {
 			connectortest.Sink(t, func(t *testing.T) connectortest.Setup {
 				r := connectortest.NewReceiver(t)
-				s := sink(t, connector.Config{Address: many(t, r, multi).URL, Repeat: "key", InFlight: 2, Ordered: ordered, Timeout: 300 * time.Millisecond,
-					Settings: &httpjson.Settings{Batch: 10, BatchID: "deliveryId"}})
-				return connectortest.Setup{Sink: s, Effects: r.Effects, Repeats: true, Behave: func(m connectortest.Mode) bool {
+				c := connector.Config{Address: many(t, r, multi).URL, Repeat: "key", InFlight: 2, Ordered: ordered, Timeout: time.Minute,
+					Settings: &httpjson.Settings{Batch: 10, BatchID: "deliveryId"}}
+				hasty := c
+				hasty.Timeout = time.Second
+				return connectortest.Setup{Sink: sink(t, c), Hasty: sink(t, hasty), Effects: r.Effects, Repeats: true, Behave: func(m connectortest.Mode) bool {
 					if m == connectortest.DyingAfterTake {
 						return false // the recorder between them cannot break off
 					}
@@ -235,9 +239,7 @@ func TestBatchAnswers(t *testing.T) {
 }
 
 func TestDownAndElsewhere(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
-	rs := sink(t, connector.Config{Address: gone.URL}).Send(t.Context(), connectortest.Items(1))
+	rs := sink(t, connector.Config{Address: "http://" + connectortest.FreeAddress(t)}).Send(t.Context(), connectortest.Items(1))
 	if rs[0].Outcome != connector.Later || strings.Contains(rs[0].Message, "127.0.0.1") {
 		t.Errorf("nobody listens: %+v", rs[0])
 	}

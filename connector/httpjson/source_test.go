@@ -138,7 +138,7 @@ func source(t *testing.T, address string, s httpjson.Settings, f format.Spec, no
 	host := secrets(map[connector.Ref]string{"env:T": "s3cret"})
 	scratch = t.TempDir()
 	host.Now, host.Scratch = now, scratch
-	src, err := httpjson.NewSource(connector.Config{Address: address, Path: "/v1/people?kind=death", Auth: connector.Auth{Bearer: "env:T"}, Format: f, Settings: &s, Host: host, Timeout: 5 * time.Second})
+	src, err := httpjson.NewSource(connector.Config{Address: address, Path: "/v1/people?kind=death", Auth: connector.Auth{Bearer: "env:T"}, Format: f, Settings: &s, Host: host, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

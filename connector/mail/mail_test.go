@@ -2,6 +2,7 @@ package mail_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -166,7 +167,7 @@ func sink(t *testing.T, s *server, c connector.Config, set mail.Settings) *mail.
 	if c.Address == "" {
 		c.Address = "smtp://" + s.addr
 	}
-	c.Settings, c.ID, c.Timeout = &set, "ifc", 400*time.Millisecond
+	c.Settings, c.ID, c.Timeout = &set, "ifc", cmp.Or(c.Timeout, time.Minute)
 	c.Host.Now = func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	m, err := mail.New(c)
 	if err != nil {
@@ -179,7 +180,7 @@ func TestKit(t *testing.T) {
 	connectortest.Sink(t, func(t *testing.T) connectortest.Setup {
 		s := start(t, nil, false)
 		return connectortest.Setup{
-			Sink: sink(t, s, connector.Config{}, settings),
+			Sink: sink(t, s, connector.Config{}, settings), Hasty: sink(t, s, connector.Config{Timeout: time.Second}, settings),
 			Effects: func() (es []connectortest.Effect) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
@@ -224,12 +225,7 @@ func TestWhereItFails(t *testing.T) {
 	if rs := m.Send(t.Context(), connectortest.Items(3)); rs[2].Outcome != connector.Refused {
 		t.Error(rs)
 	}
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone.Close()
-	r := sink(t, s, connector.Config{Address: "smtp://" + gone.Addr().String()}, settings).Send(t.Context(), connectortest.Items(1))[0]
+	r := sink(t, s, connector.Config{Address: "smtp://" + connectortest.FreeAddress(t)}, settings).Send(t.Context(), connectortest.Items(1))[0]
 	if r.Outcome != connector.Later || strings.Contains(r.Message, "127.0.0.1") {
 		t.Errorf("nobody listens: %+v", r)
 	}

@@ -203,7 +203,7 @@ func (s *store) list(w http.ResponseWriter, q url.Values) {
 
 func config(s *store, settings files.Settings) connector.Config {
 	return connector.Config{ID: "flow-x", Address: "s3://bucket/in", Format: format.Spec{Name: "ndjson"}, Settings: &Settings{Settings: settings, Endpoint: s.URL},
-		Auth: connector.Auth{User: "S3RVER", Password: "env:KEY"}, Timeout: 2 * time.Second,
+		Auth: connector.Auth{User: "S3RVER", Password: "env:KEY"}, Timeout: time.Minute,
 		Host: connector.Host{Now: time.Now, Secret: func(r connector.Ref) (string, error) {
 			if r == "env:KEY" {
 				return "S3RVER", nil
@@ -245,12 +245,17 @@ func TestSinkKit(t *testing.T) {
 			connectortest.Sink(t, func(t *testing.T) connectortest.Setup {
 				s := newStore(t)
 				s.plainOnly = plainOnly
-				to, err := Connector.Sink(config(s, files.Settings{}))
-				if err != nil {
-					t.Fatal(err)
+				var to [2]connector.Sink
+				for i, timeout := range []time.Duration{time.Minute, 2 * time.Second} {
+					c := config(s, files.Settings{})
+					c.Timeout = timeout
+					var err error
+					if to[i], err = Connector.Sink(c); err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { to[i].(io.Closer).Close() })
 				}
-				t.Cleanup(func() { to.(io.Closer).Close() })
-				return connectortest.Setup{Sink: to, Repeats: true,
+				return connectortest.Setup{Sink: to[0], Hasty: to[1], Repeats: true,
 					Effects: func() (es []connectortest.Effect) {
 						s.mu.Lock()
 						defer s.mu.Unlock()

@@ -43,7 +43,7 @@ func config(s *sshd.Server, addr string, settings files.Settings) connector.Conf
 	}
 	known := secrets{"env:KEY": s.Key, "env:HOSTKEY": s.HostKey}
 	return connector.Config{ID: "flow-x", Address: "sftp://" + addr + s.Dir, Format: format.Spec{Name: "ndjson"}, Settings: &Settings{settings},
-		Auth: connector.Auth{User: s.User, Key: "env:KEY", HostKey: "env:HOSTKEY"}, Timeout: 20 * time.Second,
+		Auth: connector.Auth{User: s.User, Key: "env:KEY", HostKey: "env:HOSTKEY"}, Timeout: 2 * time.Minute,
 		Host: connector.Host{Secret: known.get, Now: time.Now}}
 }
 
@@ -105,10 +105,11 @@ func TestSinkKit(t *testing.T) {
 		s.Dir = t.TempDir()
 		proxy := connectortest.NewProxy(t, s.Addr)
 		c := config(&s, proxy.Addr, files.Settings{})
-		c.Timeout = 2 * time.Second
+		hasty := c
+		hasty.Timeout = 2 * time.Second
 		there := func() bool { names, _ := connectortest.Files(t, s.Dir); return len(names) > 0 }
 		return connectortest.Setup{
-			Sink: sink(t, c), Repeats: true,
+			Sink: sink(t, c), Hasty: sink(t, hasty), Repeats: true,
 			Effects: func() []connectortest.Effect {
 				_, contents := connectortest.Files(t, s.Dir)
 				return connectortest.EffectsOf(t, contents...)
@@ -195,6 +196,7 @@ func TestSilence(t *testing.T) {
 	proxy := connectortest.NewProxy(t, s.Addr)
 	connectortest.Put(t, s.Dir, "a.ndjson", connectortest.Lines(connectortest.Items(9000)))
 	c := config(s, proxy.Addr, files.Settings{})
+	patient := source(t, c)
 	c.Timeout = time.Second
 	in := source(t, c)
 	for _, from := range []int64{0, 2000, 50000} {
@@ -206,7 +208,7 @@ func TestSilence(t *testing.T) {
 	}
 	proxy.CutWhen(nil, false)
 	l := connectortest.NewLedger()
-	if err := l.Read(t.Context(), t, in); err != nil || len(l.Bodies) != 9000 {
+	if err := l.Read(t.Context(), t, patient); err != nil || len(l.Bodies) != 9000 {
 		t.Errorf("%v, %d records", err, len(l.Bodies))
 	}
 	// Whoever stops the reading need not wait for the server either.

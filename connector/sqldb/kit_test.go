@@ -107,10 +107,11 @@ func kitSink(t *testing.T, e engine, s Settings) connectortest.Setup {
 		r.exec(t, "create table notices (nr "+r.per("serial", "integer auto_increment", "integer")+" primary key, delivery varchar(80) unique, name varchar(200), body text)")
 	}
 	proxy := r.through(t)
-	s.Timeout = connector.Duration(2 * time.Second)
-	to := r.sink(t, s)
+	hasty := s
+	hasty.Timeout, s.Timeout = connector.Duration(2*time.Second), connector.Duration(2*time.Minute)
+	to, soon := r.sink(t, s), r.sink(t, hasty)
 	healthy := func() {}
-	return connectortest.Setup{Sink: to, Repeats: true,
+	return connectortest.Setup{Sink: to, Hasty: soon, Repeats: true,
 		Effects: func() (all []connectortest.Effect) {
 			healthy()
 			healthy = func() {}
@@ -119,7 +120,7 @@ func kitSink(t *testing.T, e engine, s Settings) connectortest.Setup {
 		Behave: func(m connectortest.Mode) bool {
 			healthy()
 			healthy = func() {}
-			undo, ok := r.misbehave(t, to, proxy, m)
+			undo, ok := r.misbehave(t, map[bool]*Sink{true: soon, false: to}[m == connectortest.SilentAfterTake], proxy, m)
 			if ok {
 				healthy = undo
 			}

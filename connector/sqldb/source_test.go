@@ -375,7 +375,7 @@ func TestSilence(t *testing.T) {
 	slowly := map[engine]string{postgres: "select 1 as nr, pg_sleep(60)::text as s", mariadb: "select 1 as nr, sleep(60) as s",
 		sqlite: "with recursive n(nr) as (select 1 union all select nr + 1 from n) select max(nr) as nr from n"}
 	each(t, func(t *testing.T, r *rig) {
-		s := Settings{Query: slowly[r.engine], Timeout: connector.Duration(200 * time.Millisecond)}
+		s := Settings{Query: slowly[r.engine], Timeout: connector.Duration(3 * time.Second)} // long enough to connect
 		if err := readError(t, r.source(t, s)); !strings.Contains(err.Error(), slow) {
 			t.Error(err)
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reeve-civic/reeve/connector/connectortest"
 	reclog "github.com/reeve-civic/reeve/internal/kernel/log"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -90,11 +90,7 @@ func filesSetup(t *testing.T) (r *rig.Reeve, folder string) {
 	must(t, os.Mkdir(folder, 0o700))
 	must(t, os.WriteFile(filepath.Join(defs, "all.yaml"), []byte(fileDefinitions), 0o600))
 	must(t, os.WriteFile(filepath.Join(defs, "reading.json"), []byte(readingSchema), 0o600))
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	addr := ln.Addr().String()
-	must(t, ln.Close())
-	r = &rig.Reeve{Bin: bin, Data: filepath.Join(dir, "data"), Definitions: defs, Args: []string{"--listen", addr},
+	r = &rig.Reeve{Bin: bin, Data: filepath.Join(dir, "data"), Definitions: defs, Args: []string{"--listen", connectortest.FreeAddress(t)},
 		Env: map[string]string{"FOLDER": "file://" + folder, "REEVE_LOG_LEVEL": "warn"}}
 	t.Cleanup(func() { r.Kill() })
 	return r, folder
@@ -185,8 +181,15 @@ func TestKilledWhileAFileIsSent(t *testing.T) {
 	}
 	done := make(chan ended, 1)
 	go func() {
-		out, err := send().Output()
-		done <- ended{out, err}
+		// It waits for a server that starts again, but not for long: then a person does.
+		for tries := 1; ; tries++ {
+			out, err := send().Output()
+			if err == nil || tries == 30 || ctx.Err() != nil {
+				done <- ended{out, err}
+				return
+			}
+			t.Logf("reeve send, started %d times: %v", tries, err)
+		}
 	}()
 	kills := 0
 	var last ended

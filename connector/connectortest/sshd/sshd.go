@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/reeve-civic/reeve/connector/connectortest"
 )
 
 // Server is a running server.
@@ -55,8 +57,14 @@ func Start(t testing.TB, prefix ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.start(bin, prefix); err != nil {
-		t.Fatal(err)
+	for tries := 1; ; tries++ {
+		s.Addr = connectortest.FreeAddress(t)
+		if err = s.start(bin, prefix); err == nil {
+			break
+		}
+		if !strings.Contains(err.Error(), "Address already in use") || tries == 5 {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(s.Stop)
 	return s
@@ -135,14 +143,6 @@ ForceCommand internal-sftp
 `
 
 func (s *Server) start(bin string, prefix []string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.Addr = l.Addr().String()
-	if err := l.Close(); err != nil {
-		return err
-	}
 	_, port, _ := net.SplitHostPort(s.Addr)
 	if err := os.WriteFile(filepath.Join(s.folder, "config"), fmt.Appendf(nil, config+"Port "+port+"\n", "127.0.0.1", s.folder), 0o600); err != nil {
 		return err
@@ -178,7 +178,7 @@ func (s *Server) start(bin string, prefix []string) error {
 		return err
 	}
 	s.Pid = s.cmd.Process.Pid
-	for range 400 {
+	for range 12_000 { // five minutes: a busy machine is slow
 		if c, err := net.Dial("tcp", s.Addr); err == nil {
 			return c.Close()
 		}

@@ -144,17 +144,22 @@ func (s *system) add(its []connector.Item) {
 }
 
 func (s *system) config() connector.Config {
-	return connector.Config{ID: "if-x", Address: "lines://" + s.addr, Settings: &Settings{Most: 5}, Timeout: 300 * time.Millisecond, InFlight: 2}
+	return connector.Config{ID: "if-x", Address: "lines://" + s.addr, Settings: &Settings{Most: 5}, Timeout: time.Minute, InFlight: 2}
 }
 
 func TestSink(t *testing.T) {
 	connectortest.Sink(t, func(t *testing.T) connectortest.Setup {
 		s := start(t)
-		to, err := Connector.Sink(s.config())
-		if err != nil {
-			t.Fatal(err)
+		sink := func(timeout time.Duration) connector.Sink {
+			c := s.config()
+			c.Timeout = timeout
+			to, err := Connector.Sink(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return to
 		}
-		return connectortest.Setup{Sink: to, Repeats: true, Behave: s.behave, Effects: func() []connectortest.Effect {
+		return connectortest.Setup{Sink: sink(time.Minute), Hasty: sink(time.Second), Repeats: true, Behave: s.behave, Effects: func() []connectortest.Effect {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return append([]connectortest.Effect(nil), s.effects...)

@@ -81,7 +81,7 @@ spec: {audience: staff, request: /nowhere/at/all}
 
 // checker reaches one server whatever it asks for.
 func checker(address string) *catalogue.Checker {
-	return &catalogue.Checker{Pause: time.Millisecond, Limit: time.Second, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return &catalogue.Checker{Pause: time.Millisecond, Limit: time.Minute, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	}}
 }

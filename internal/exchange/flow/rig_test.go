@@ -116,7 +116,7 @@ func (r *rig) open() {
 	r.check(err)
 	logger := slog.New(slog.NewTextHandler(&locked{w: &r.logged}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.desk, err = delivery.Open(ctx, delivery.Options{DB: r.db, Keys: keys, Journal: r.jn, Log: logger, Now: r.clock,
-		Getenv: func(n string) string { return r.env[n] }, Timeout: 300 * time.Millisecond,
+		Getenv: func(n string) string { return r.env[n] }, Timeout: time.Minute,
 		Park: func(_ *store.Tx, x delivery.Refusal) error { return r.park(x.Flow, x.Record, x.N, x.Problems) }})
 	r.check(err)
 	for n, recv := range r.recv {

@@ -136,7 +136,7 @@ func (r *rig) open() {
 	r.log, err = reclog.Open(ctx, r.db, keys)
 	r.check(err)
 	r.runner, err = process.Open(ctx, process.Options{DB: r.db, Keys: keys, Log: r.log, Journal: r.jn, Slog: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return r.now }, Getenv: func(n string) string { return r.env[n] }, Timeout: time.Second,
+		Now: func() time.Time { return r.now }, Getenv: func(n string) string { return r.env[n] }, Timeout: time.Minute,
 		Park: func(_ *store.Tx, f process.Failed) error { r.parked = append(r.parked, f); return nil }})
 	r.check(err)
 	if r.src != nil {

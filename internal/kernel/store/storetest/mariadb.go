@@ -91,10 +91,10 @@ func startMaria(bin, dir string) (*maria, error) {
 	if err := m.own("mysql"); err != nil {
 		return nil, err
 	}
-	if err := m.pickPort(); err != nil {
+	if err := m.bootstrap(bin); err != nil {
 		return nil, err
 	}
-	if err := m.bootstrap(bin); err != nil {
+	if err := m.pickPort(); err != nil {
 		return nil, err
 	}
 	var err error

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -56,17 +57,20 @@ func (c *server) own(name string) (err error) {
 	return os.Chown(c.Dir, int(c.cred.Uid), int(c.cred.Gid))
 }
 
-// pickPort finds a free port, once.
+// pickPort finds a free port, once. It is below those that a system hands out to whoever
+// asks for any: nobody gets it before the server does, nor while it is killed.
 func (c *server) pickPort() error {
 	if c.port != 0 {
 		return nil
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	for range 1000 {
+		port := 11_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			c.port = port
+			return l.Close()
+		}
 	}
-	c.port = l.Addr().(*net.TCPAddr).Port
-	return l.Close()
+	return errors.New("no port is free")
 }
 
 // Addr is where it listens.
@@ -97,14 +101,19 @@ func (c *server) run() error {
 
 // wait waits until it answers.
 func (c *server) wait(db *sql.DB, name string) (err error) {
-	for range 300 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+wait:
+	for range 6000 { // five minutes: a busy machine is slow
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		err = db.PingContext(ctx)
 		cancel()
 		if err == nil {
 			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-c.ended: // it says why
+			break wait
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	c.Kill()
 	b, _ := os.ReadFile(filepath.Join(c.Dir, "server.log"))
@@ -136,10 +145,21 @@ func (c *server) Kill() {
 	}
 	<-c.ended
 	for _, p := range all[1:] { // they hold the shared memory until they are gone
-		for syscall.Kill(p, 0) == nil {
+		for alive(p) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
+}
+
+// alive tells whether a process runs. One that has ended and that nobody has asked about
+// does not: not every machine's first process asks.
+func alive(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	i := strings.LastIndexByte(string(b), ')')
+	return err != nil || i < 0 || !strings.HasPrefix(string(b[i+1:]), " Z")
 }
 
 func children(pid int) (all []int) {

@@ -74,8 +74,8 @@ func Start() (*Chrome, error) {
 	go func() { started <- chromedp.Do(ctx) }()
 	select {
 	case err = <-started:
-	case <-time.After(time.Minute):
-		err = errors.New("webtest: chromium did not start within a minute")
+	case <-time.After(5 * time.Minute): // a busy machine is slow
+		err = errors.New("webtest: chromium did not start within five minutes")
 	}
 	if err != nil {
 		c.stop()
@@ -156,7 +156,7 @@ func (c *Chrome) Look(v Visit) (View, error) {
 		}
 	}))
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, 90*time.Second)
+	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	defer stop()
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(v.Width), 900), prepare(v)); err != nil {
 		return view, err
@@ -334,7 +334,7 @@ func (c *Chrome) Eval(t testing.TB, v Visit, script string) string {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, 90*time.Second)
+	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	defer stop()
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(Desk, 900), prepare(v)); err != nil {
 		t.Fatal(err)
