@@ -3,8 +3,9 @@
 //
 // What is guaranteed. A map runs in the environment of [mapping], which reads
 // nothing but the record. What that leaves open, how long it takes and how much it
-// makes (reading a map already calculates with its literals), is bounded here: a process that takes too long is ended by its parent, and
-// one that takes too much memory ends itself. Neither disturbs this program.
+// makes (reading a map already calculates with its literals), is bounded here: a process that calculates too long or takes too much memory ends
+// itself, and one that does not answer is ended by its parent. Neither disturbs this program. It is calculating that counts, not waiting: on a
+// machine that is busy with something else a map may take longer.
 //
 // What not to assume. Without a Command a Box runs maps in this process and leaves
 // one that does not end running; that is for tests of other things.
@@ -22,6 +23,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,12 +34,13 @@ import (
 
 // Bounds of one call.
 const (
-	MaxSource = 8 << 10 // bytes of a map
-	perCall   = 5 * time.Second
-	perBatch  = 200       // records in one call of the process
-	batchSize = 4 << 20   // bytes in one, about
-	memory    = 384 << 20 // that the process may come to
-	addresses = 4 << 30   // of address space, should it come there faster than it looks
+	MaxSource = 8 << 10         // bytes of a map
+	perCall   = 5 * time.Second // of calculating
+	patience  = time.Minute     // until an answer
+	perBatch  = 200             // records in one call of the process
+	batchSize = 4 << 20         // bytes in one, about
+	memory    = 384 << 20       // that the process may come to
+	addresses = 4 << 30         // of address space, should it come there faster than it looks
 	idle      = time.Minute
 )
 
@@ -102,7 +105,7 @@ func (b *Box) timeout() time.Duration {
 	if b.Timeout > 0 {
 		return b.Timeout
 	}
-	return perCall
+	return patience
 }
 
 func (b *Box) call(ctx context.Context, in request) (answer, error) {
@@ -134,7 +137,7 @@ func (b *Box) call(ctx context.Context, in request) (answer, error) {
 	defer timer.Stop()
 	select {
 	case r := <-done:
-		if r.err != nil { // it ended: it does so when it takes too much memory
+		if r.err != nil { // it ended: it does so when it takes too much
 			b.end()
 			return answer{}, errBounds
 		}
@@ -243,7 +246,8 @@ func Serve(in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(memory / 2)
 	_ = syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: addresses, Max: addresses})
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // records would be in it
-	go watch()
+	var until atomic.Int64
+	go watch(&until)
 	s, dec, enc := new(server), json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var r request
@@ -253,20 +257,34 @@ func Serve(in io.Reader, out io.Writer) error {
 			}
 			return err
 		}
-		if err := enc.Encode(s.answer(r)); err != nil {
+		until.Store(int64(calculated() + perCall))
+		a := s.answer(r)
+		until.Store(0)
+		if err := enc.Encode(a); err != nil {
 			return err
 		}
 	}
 }
 
-// watch ends the process when it has too much memory: nothing else can stop a map.
-func watch() {
+// calculated is the processor's time that this process has used.
+func calculated() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// watch ends the process when it has too much memory, or has calculated until then:
+// nothing else can stop a map.
+func watch(until *atomic.Int64) {
 	runtime.LockOSThread()
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	for {
 		metrics.Read(sample)
 		if sample[0].Value.Uint64()-sample[1].Value.Uint64() > memory {
 			os.Exit(3)
+		}
+		if end := until.Load(); end > 0 && int64(calculated()) > end {
+			os.Exit(4)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

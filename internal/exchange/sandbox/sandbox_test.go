@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
@@ -28,7 +27,7 @@ func box(t *testing.T) *sandbox.Box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &sandbox.Box{Command: []string{self, "map-worker"}, Timeout: 2 * time.Second}
+	b := &sandbox.Box{Command: []string{self, "map-worker"}}
 	t.Cleanup(b.Close)
 	return b
 }
