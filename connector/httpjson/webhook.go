@@ -1,12 +1,14 @@
 package httpjson
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,6 +25,7 @@ type Webhook struct {
 	Header    string             `json:"header,omitempty" doc:"Of the signature or token. Default X-Signature for hmac (hexadecimal or base64, with or without sha256= before it); Authorization, as a bearer token, for token."`
 	Timestamp string             `json:"timestamp,omitempty" doc:"Header of the time for hmac, in seconds since 1970. Default X-Timestamp."`
 	Window    connector.Duration `json:"window,omitempty" doc:"How old a signed request may be, and how far ahead. Default 5m."`
+	Limit     int                `json:"limit,omitempty" def:"min=0,max=16777216" doc:"How many bytes a request may have. Default 1048576 (1 MiB)."`
 }
 
 // Given reports whether the interface has a webhook.
@@ -56,7 +59,18 @@ const (
 	// minSecret is how many bytes a secret has at least: fewer could be guessed.
 	minSecret = 16
 	maxWindow = 24 * time.Hour
+	// MaxWebhook is what limit may say at most.
+	MaxWebhook     = 16 << 20
+	defaultWebhook = 1 << 20
 )
+
+// Most is how many bytes a request may have.
+func (w Webhook) Most() int {
+	if w.Limit > 0 {
+		return min(w.Limit, MaxWebhook)
+	}
+	return defaultWebhook
+}
 
 // Errors of Verify. They say what is wrong and nothing of the secret.
 var (
@@ -74,10 +88,19 @@ type Verified struct {
 	Keep time.Duration
 }
 
-// Check reports whether a request with these headers and this body comes from the
-// system. It is a pure function of what it is given; secrets are looked up with secret. The
-// error is one of those above, or of secret.
-func (w Webhook) Check(h http.Header, body []byte, secret func(connector.Ref) (string, error), now time.Time) (Verified, error) {
+// Check is a request that is being checked: its headers are as they should be, and
+// its body is written to it before End.
+type Check struct {
+	macs       []hash.Hash // one for each secret; none: the headers said it all
+	signatures [][]byte
+	verified   Verified
+}
+
+// Begin looks at the headers of a request, before anything of its body is read. What
+// can be refused by them is refused: no signature, a time that is too old, a token
+// that is not the right one. Secrets are looked up with secret. The error is one of
+// those above, or of secret.
+func (w Webhook) Begin(h http.Header, secret func(connector.Ref) (string, error), now time.Time) (*Check, error) {
 	var secrets []string
 	for _, r := range []connector.Ref{w.Secret, w.Old} {
 		if r == "" {
@@ -85,25 +108,64 @@ func (w Webhook) Check(h http.Header, body []byte, secret func(connector.Ref) (s
 		}
 		v, err := secret(r)
 		if err != nil {
-			return Verified{}, err
+			return nil, err
 		}
 		if len(v) < minSecret {
-			return Verified{}, errors.New("the secret " + string(r) + " of the webhook is too short: it needs 16 bytes or more")
+			return nil, errors.New("the secret " + string(r) + " of the webhook is too short: it needs 16 bytes or more")
 		}
 		secrets = append(secrets, v)
 	}
 	if len(secrets) == 0 {
-		return Verified{}, errors.New("the webhook has no secret")
+		return nil, errors.New("the webhook has no secret")
 	}
 	switch w.Verify {
 	case "token":
-		return Verified{}, w.token(h, secrets)
+		return new(Check), w.token(h, secrets)
 	case "standard":
-		return w.standard(h, body, secrets, now)
+		return w.standard(h, secrets, now)
 	case "hmac":
-		return w.hmac(h, body, secrets, now)
+		return w.hmac(h, secrets, now)
 	}
-	return Verified{}, errors.New("the interface does not say how a request is verified")
+	return nil, errors.New("the interface does not say how a request is verified")
+}
+
+// Write takes a part of the body. It never fails.
+func (c *Check) Write(p []byte) (int, error) {
+	for _, m := range c.macs {
+		_, _ = m.Write(p)
+	}
+	return len(p), nil
+}
+
+// Sure reports whether the request is known to come from the system before its body
+// is read.
+func (c *Check) Sure() bool { return len(c.macs) == 0 }
+
+// End reports whether the request comes from the system, after its whole body. All
+// signatures are compared, so that the time says nothing.
+func (c *Check) End() (Verified, error) {
+	same := c.Sure()
+	for _, m := range c.macs {
+		want := m.Sum(nil)
+		for _, s := range c.signatures {
+			same = hmac.Equal(want, s) || same
+		}
+	}
+	if !same {
+		return Verified{}, ErrForged
+	}
+	return c.verified, nil
+}
+
+// signed begins to check a body that is signed with what stands before it.
+func signed(keys, signatures [][]byte, before string, v Verified) *Check {
+	c := &Check{signatures: signatures, verified: v}
+	for _, key := range keys {
+		m := hmac.New(sha256.New, key)
+		m.Write([]byte(before))
+		c.macs = append(c.macs, m)
+	}
+	return c
 }
 
 // one is the only value of a header: two would let one be checked and the other be read.
@@ -143,18 +205,22 @@ func (w Webhook) token(h http.Header, secrets []string) error {
 }
 
 // standard follows https://www.standardwebhooks.com, which several vendors sign by.
-func (w Webhook) standard(h http.Header, body []byte, secrets []string, now time.Time) (Verified, error) {
+func (w Webhook) standard(h http.Header, secrets []string, now time.Time) (*Check, error) {
 	id, ok1 := one(h, "Webhook-Id")
 	at, ok2 := one(h, "Webhook-Timestamp")
 	signature, ok3 := one(h, "Webhook-Signature")
 	if !ok1 || !ok2 || !ok3 || len(id) > 200 {
-		return Verified{}, ErrUnsigned
+		return nil, ErrUnsigned
+	}
+	v, err := w.fresh(at, now, id)
+	if err != nil {
+		return nil, err
 	}
 	var keys [][]byte
 	for _, s := range secrets {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "whsec_"))
 		if err != nil {
-			return Verified{}, errors.New("the secret of the webhook is not base64, as verify: standard wants it")
+			return nil, errors.New("the secret of the webhook is not base64, as verify: standard wants it")
 		}
 		keys = append(keys, key)
 	}
@@ -166,13 +232,13 @@ func (w Webhook) standard(h http.Header, body []byte, secrets []string, now time
 			}
 		}
 	}
-	if !signed(keys, signatures, id+"."+at+".", body) {
-		return Verified{}, ErrForged
+	if len(signatures) == 0 {
+		return nil, ErrForged
 	}
-	return w.fresh(at, now, id)
+	return signed(keys, signatures, id+"."+at+".", v), nil
 }
 
-func (w Webhook) hmac(h http.Header, body []byte, secrets []string, now time.Time) (Verified, error) {
+func (w Webhook) hmac(h http.Header, secrets []string, now time.Time) (*Check, error) {
 	name, clock := w.Header, w.Timestamp
 	if name == "" {
 		name = "X-Signature"
@@ -183,41 +249,27 @@ func (w Webhook) hmac(h http.Header, body []byte, secrets []string, now time.Tim
 	text, ok1 := one(h, name)
 	at, ok2 := one(h, clock)
 	if !ok1 || !ok2 {
-		return Verified{}, ErrUnsigned
+		return nil, ErrUnsigned
 	}
 	text = strings.TrimPrefix(text, "sha256=")
 	signature, err := hex.DecodeString(text)
 	if err != nil {
 		if signature, err = base64.StdEncoding.DecodeString(text); err != nil {
-			return Verified{}, ErrForged
+			return nil, ErrForged
 		}
+	}
+	v, err := w.fresh(at, now, hex.EncodeToString(signature))
+	if err != nil || len(signature) != sha256.Size {
+		return nil, cmp.Or(err, ErrForged)
 	}
 	var keys [][]byte
 	for _, s := range secrets {
 		keys = append(keys, []byte(s))
 	}
-	if !signed(keys, [][]byte{signature}, at+".", body) {
-		return Verified{}, ErrForged
-	}
-	return w.fresh(at, now, hex.EncodeToString(signature))
+	return signed(keys, [][]byte{signature}, at+".", v), nil
 }
 
-// signed compares all, so that the time says nothing.
-func signed(keys, signatures [][]byte, before string, body []byte) bool {
-	same := false
-	for _, key := range keys {
-		m := hmac.New(sha256.New, key)
-		m.Write([]byte(before))
-		m.Write(body)
-		want := m.Sum(nil)
-		for _, s := range signatures {
-			same = hmac.Equal(want, s) || same
-		}
-	}
-	return same
-}
-
-// fresh checks the time, which is signed, once the signature is known to be right.
+// fresh checks the time. Whether it is the one that was signed is known when the body was read.
 func (w Webhook) fresh(at string, now time.Time, id string) (Verified, error) {
 	seconds, err := strconv.ParseInt(at, 10, 64)
 	if err != nil {

@@ -124,6 +124,16 @@ spec:
   address: https://hooks.example.org
   settings: {http: {webhook: {verify: hmac, secret: "env:HOOK_SECRET"}}}
   records: [rec-thing.v1]
+---
+apiVersion: reeve/v1
+kind: Interface
+metadata: {id: if-token, name: Token}
+spec:
+  system: sys-branch
+  style: api
+  address: https://hooks.example.org
+  settings: {http: {webhook: {verify: token, secret: "env:HOOK_SECRET", limit: 200}}}
+  records: [rec-thing.v1]
 `
 
 const thingSchema = `{"type":"object","properties":{"id":{"type":"string"},"n":{"type":"integer"},"name":{"type":"string"}},"required":["id","n"]}`
