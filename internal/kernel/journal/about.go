@@ -114,6 +114,16 @@ func (j *Journal) index(ctx context.Context) (did int, err error) {
 			return err
 		}
 		to = from
+		if gists := j.tail.from(from, runEntries); gists != nil {
+			to = from + int64(len(gists))
+			ps = make([]pair, 0, len(gists))
+			for i, g := range gists {
+				if g.about != nothing {
+					ps = append(ps, pair{g.about, from + int64(i)})
+				}
+			}
+			return nil
+		}
 		return j.each(tx, from, 32, func(n int64, b []byte) (bool, error) {
 			to = n + 1
 			if ref := aboutOf(b); ref != "" {

@@ -67,7 +67,12 @@ type Journal struct {
 	dec      *zstd.Decoder
 
 	// Only the committer's goroutine uses it: memory that is used again.
-	room struct{ data, plain, entries, hashes []byte }
+	room struct {
+		data, plain, entries, hashes []byte
+		ends                         []int
+		gists                        []gist
+	}
+	tail tail
 
 	mu   sync.Mutex // one checkpoint at a time
 	last Checkpoint
@@ -117,9 +122,10 @@ func (j *Journal) Append(tx *store.Tx, es ...Entry) (first int64, err error) {
 	p := tx.Buffer(buffer).(*pending)
 	was := len(p.data)
 	if p.data == nil {
-		p.data, j.room.data = j.room.data[:0], nil
+		p.data, p.ends, p.gists = j.room.data[:0], j.room.ends[:0], j.room.gists[:0]
+		j.room.data, j.room.ends, j.room.gists = nil, nil, nil
 	}
-	p.data = slices.Grow(p.data, len(es)*usualEntry)
+	p.data, p.ends, p.gists = slices.Grow(p.data, len(es)*usualEntry), slices.Grow(p.ends, len(es)), slices.Grow(p.gists, len(es))
 	for i := range es {
 		e := es[i]
 		if e.Actor == "" || e.Verb == "" {
@@ -132,18 +138,21 @@ func (j *Journal) Append(tx *store.Tx, es ...Entry) (first int64, err error) {
 		h.Entry++
 		p.data = appendEntry(p.data, &e)
 		p.ends = append(p.ends, len(p.data))
+		p.gists = append(p.gists, gistOf(&e))
 	}
 	tx.Weigh(len(p.data) - was)
 	return first, nil
 }
 
-// pending is what a commit group appends: the bytes of all entries, and where
-// each ends.
+// pending is what a commit group appends: the bytes of all entries, where each
+// ends, and the gist of each.
 type pending struct {
-	j    *Journal
-	data []byte
-	ends []int
-	room []byte // for leaf
+	j     *Journal
+	data  []byte
+	ends  []int
+	gists []gist
+	first int64  // number of the first, once they are flushed
+	room  []byte // for leaf
 }
 
 // leaf is tlog.RecordHash without taking memory each time.
@@ -155,7 +164,7 @@ func (p *pending) leaf(e []byte) tlog.Hash {
 func (p *pending) Mark() int { return len(p.ends) }
 
 func (p *pending) Rewind(mark int) {
-	p.ends = p.ends[:mark]
+	p.ends, p.gists = p.ends[:mark], p.gists[:mark]
 	if mark == 0 {
 		p.data = p.data[:0]
 	} else {
@@ -172,7 +181,8 @@ func (p *pending) Flush(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	n, start := h.Entry-int64(len(p.ends)), 0
+	p.first = h.Entry - int64(len(p.ends))
+	n, start := p.first, 0
 	room := &p.j.room
 	for i := 0; i < len(p.ends); {
 		row := pack{first: n}
@@ -193,8 +203,16 @@ func (p *pending) Flush(tx *store.Tx) error {
 			return err
 		}
 	}
-	h.Edge, room.data = tree.bytes(), p.data // nobody needs them after this
+	h.Edge = tree.bytes()
 	return nil
+}
+
+// Committed keeps the gists for those who follow the journal.
+func (p *pending) Committed() {
+	if len(p.gists) > 0 {
+		p.j.tail.add(p.first, p.gists)
+	}
+	p.j.room.data, p.j.room.ends, p.j.room.gists = p.data, p.ends, p.gists // nobody needs them after this
 }
 
 // Commitment stands for a person in entries: a hash with a salt that is kept
@@ -256,6 +274,9 @@ func (j *Journal) Tally(ctx context.Context, from int64, max int) (ts []Tally, n
 	if max <= 0 {
 		return nil, 0, nil
 	}
+	if gists := j.tail.from(from, max); gists != nil {
+		return tally(gists), len(gists), nil
+	}
 	err = j.db.View(ctx, func(tx *store.Tx) error {
 		at := map[string]int{}
 		var key []byte
@@ -284,6 +305,24 @@ func (j *Journal) Tally(ctx context.Context, from int64, max int) (ts []Tally, n
 		})
 	})
 	return ts, n, err
+}
+
+func tally(gists []gist) (ts []Tally) {
+	type cell struct {
+		minute int64
+		verb   string
+	}
+	at := map[cell]int{}
+	for _, g := range gists {
+		c := cell{g.minute, g.verb}
+		i, known := at[c]
+		if !known {
+			i, ts = len(ts), append(ts, Tally{Minute: g.at(), Verb: g.verb})
+			at[c] = i
+		}
+		ts[i].Count++
+	}
+	return ts
 }
 
 const minuteLayout = "2006-01-02T15:04"
