@@ -15,9 +15,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/reeve-civic/reeve"
@@ -252,13 +254,38 @@ func Pack(k *Keys, plain, aad []byte) ([]byte, error) {
 	return k.Seal(*room, aad)
 }
 
-// Unpack opens and decompresses what Pack made.
+// brief begins what PackBrief compressed. What Pack did begins as Zstandard does.
+const brief = 1
+
+// PackBrief is Pack for what is kept for a moment only: it takes a fifth of the
+// processor's time, and half as much room again.
+func PackBrief(k *Keys, plain, aad []byte) ([]byte, error) {
+	room, ok := k.room.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	defer k.room.Put(room)
+	b := slices.Grow((*room)[:0], 1+s2.MaxEncodedLen(len(plain)))
+	*room = b[:1+len(s2.Encode(b[1:cap(b)], plain))]
+	(*room)[0] = brief
+	return k.Seal(*room, aad)
+}
+
+// Unpack opens and decompresses what Pack or PackBrief made.
 func Unpack(k *Keys, packed, aad []byte) ([]byte, error) {
 	b, err := k.Open(packed, aad)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := k.dec.DecodeAll(b, nil)
+	var plain []byte
+	if len(b) > 0 && b[0] == brief {
+		if n, lerr := s2.DecodedLen(b[1:]); lerr != nil || n > maxPlain {
+			return nil, fmt.Errorf("seal: unpacking: %w", s2.ErrCorrupt)
+		}
+		plain, err = s2.Decode(nil, b[1:])
+	} else {
+		plain, err = k.dec.DecodeAll(b, nil)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: unpacking: %w", err)
 	}
