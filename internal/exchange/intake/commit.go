@@ -48,13 +48,24 @@ func (it *item) refuse(kind reeve.Kind, code, message string) {
 	it.problems = []reeve.Problem{{Message: message}}
 }
 
+// usualReceipt is about how many bytes a receipt has.
+const usualReceipt = 72
+
 // commit makes batches durable, all or none, and writes their receipts.
 func (r *run) commit(load []*batch) error {
 	var all Counts
 	var lines []byte
 	spool := r.count+len(load) > 1 && r.call.Mark == nil // the receipts of a short submission are not kept
+	count := 0
+	for _, b := range load {
+		count += len(b.items)
+	}
 	err := r.d.o.DB.Update(r.ctx, func(tx *store.Tx) error {
-		all, lines = Counts{}, nil
+		r.d.o.Log.Expect(tx, count)
+		if err := r.d.o.Once.Expect(tx, count); err != nil {
+			return err
+		}
+		all, lines = Counts{}, make([]byte, 0, count*usualReceipt)
 		for _, b := range load {
 			c, err := r.settle(tx, b)
 			if err != nil {
@@ -216,8 +227,10 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 			replaces = seen.ID()
 		}
 	}
-	e := journal.Entry{Actor: r.call.Actor.ID, Set: b.rules.Set, Purpose: it.term.Purpose(), Why: make([]string, 1, 3)}
-	e.Why[0] = "agreement " + it.term.Agreement
+	if r.term != it.term {
+		r.term, r.why = it.term, []string{"agreement " + it.term.Agreement}
+	}
+	e := journal.Entry{Actor: r.call.Actor.ID, Set: b.rules.Set, Purpose: it.term.Purpose(), Why: r.why[:1:1]}
 	if it.cutOff != "" {
 		e.Why = append(e.Why, it.cutOff)
 	}
@@ -253,13 +266,14 @@ func (r *run) decideOne(tx *store.Tx, b *batch, it *item, epoch int64, strict bo
 			it.problems = append(it.problems, reeve.Problem{Message: "waits for " + string(h.Waits) + ", an earlier record with the same key"})
 		}
 	} else {
-		rec := []reclog.Record{{Type: r.call.Type, Sender: r.call.Actor.Party, Key: it.key, Set: b.rules.Set, Submission: submission,
-			Replaces: replaces, Body: it.body}}
-		if err := r.d.o.Log.Append(tx, rec); err != nil {
+		rec := &r.one[0]
+		*rec = reclog.Record{Type: r.call.Type, Sender: r.call.Actor.Party, Key: it.key, Set: b.rules.Set, Submission: submission,
+			Replaces: replaces, Body: it.body}
+		if err := r.d.o.Log.Append(tx, r.one[:]); err != nil {
 			return none, err
 		}
-		it.status, it.id, it.seq = "accepted", rec[0].ID, rec[0].N
-		e.Verb, e.Digest = "accepted", rec[0].Digest
+		it.status, it.id, it.seq = "accepted", rec.ID, rec.N
+		e.Verb, e.Digest = "accepted", rec.Digest
 	}
 	e.About = reeve.Ref("record/" + it.id)
 	seen := it.seen(once.Seen{N: it.seq, Epoch: epoch, At: tx.Now})

@@ -300,13 +300,17 @@ type run struct {
 	records   int64         // found so far
 	flying    atomic.Int64  // batches between dispatch and commit
 	landed    chan struct{} // a batch was committed
+	spare     chan []item   // of batches that were committed, to be used again
 	batch     *batch
 	last      *batch // that took the last record
 	order     chan *batch
 	malformed atomic.Int64
 
 	// the committer's
-	count int // batches committed
+	count int              // batches committed
+	one   [1]reclog.Record // on its way to the log
+	term  *agreement.Term  // of the last record
+	why   []string         // what its entry says of that
 }
 
 // batch is a number of records that are checked and committed together.
@@ -327,7 +331,7 @@ func (r *run) read() error {
 	stop := make(chan struct{})
 	go pump(r.call.Body, chunks, free, bodyErr)
 
-	r.order, r.landed = make(chan *batch, atOnce), make(chan struct{}, 1)
+	r.order, r.landed, r.spare = make(chan *batch, atOnce), make(chan struct{}, 1), make(chan []item, atOnce)
 	committed := make(chan error, 1)
 	go r.commitAll(stop, committed)
 
@@ -386,6 +390,14 @@ func (r *run) commitAll(stop chan<- struct{}, committed chan<- error) {
 		if failed == nil && err != nil {
 			failed = err
 			close(stop)
+		}
+		for _, b := range load {
+			clear(b.items)
+			select {
+			case r.spare <- b.items[:0]:
+			default:
+			}
+			b.items = nil
 		}
 		r.flying.Add(-int64(len(load)))
 		select {
@@ -494,7 +506,11 @@ func (r *run) take(rec []byte, tooLarge bool) {
 		r.batch = &batch{ready: make(chan error, 1)}
 		if r.records > 0 { // a long submission: its batches are full
 			r.batch.buf = make([]byte, 0, batchBytes)
-			r.batch.items = make([]item, 0, batchRecords)
+			select {
+			case r.batch.items = <-r.spare:
+			default:
+				r.batch.items = make([]item, 0, batchRecords)
+			}
 		}
 	}
 	b := r.batch

@@ -64,7 +64,7 @@ type mark struct {
 
 // readRows is read for rows that somebody else has found.
 func (r *run) readRows(stop context.Context) error {
-	r.order, r.landed = make(chan *batch, atOnce), make(chan struct{}, 1)
+	r.order, r.landed, r.spare = make(chan *batch, atOnce), make(chan struct{}, 1), make(chan []item, atOnce)
 	r.result.Shape = "lines"
 	failed := make(chan struct{})
 	committed := make(chan error, 1)

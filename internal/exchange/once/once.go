@@ -226,8 +226,11 @@ func (x *Index) Find(tx *store.Tx, b *Batch, h Hash) (Seen, bool, error) {
 	if err != nil {
 		return Seen{}, false, err
 	}
-	s, ok := buf.now[h]
-	if !ok {
+	var s Seen
+	at, ok := buf.now[h]
+	if ok {
+		s = buf.entries[at-1].seen
+	} else {
 		// First in memory, then in the index: what moves does so in this direction.
 		x.mu.Lock()
 		s, ok = x.tail[h]
@@ -245,6 +248,19 @@ func (x *Index) Find(tx *store.Tx, b *Batch, h Hash) (Seen, bool, error) {
 	return s, ok, nil
 }
 
+// Expect makes room for keys that are about to be Put one by one.
+func (x *Index) Expect(tx *store.Tx, count int) error {
+	buf, err := x.buffer(tx)
+	if err != nil {
+		return err
+	}
+	if len(buf.now) == 0 {
+		buf.now = make(map[Hash]int, count)
+	}
+	buf.entries, buf.before = slices.Grow(buf.entries, count), slices.Grow(buf.before, count)
+	return nil
+}
+
 // Put remembers that a record came with a key, once the transaction is committed.
 // Numbers must grow from call to call.
 func (x *Index) Put(tx *store.Tx, h Hash, s Seen) error {
@@ -252,10 +268,9 @@ func (x *Index) Put(tx *store.Tx, h Hash, s Seen) error {
 	if err != nil {
 		return err
 	}
-	old, had := buf.now[h]
+	buf.before = append(buf.before, buf.now[h])
 	buf.entries = append(buf.entries, entry{h, s})
-	buf.undo = append(buf.undo, undo{old, had})
-	buf.now[h] = s
+	buf.now[h] = len(buf.entries)
 	return nil
 }
 
@@ -265,7 +280,7 @@ func (x *Index) buffer(tx *store.Tx) (*buffer, error) {
 		if err := x.resolve(tx); err != nil {
 			return nil, err
 		}
-		buf.now = make(map[Hash]Seen)
+		buf.now = map[Hash]int{}
 	}
 	return buf, nil
 }
@@ -294,27 +309,20 @@ func (x *Index) resolve(tx *store.Tx) error {
 // buffer is what the callers of one commit group told.
 type buffer struct {
 	x       *Index
-	now     map[Hash]Seen
 	entries []entry
-	undo    []undo
-}
-
-type undo struct {
-	old Seen
-	had bool
+	now     map[Hash]int // the place of a key's last entry, from 1
+	before  []int        // that of the one before it, by place; 0 for none
 }
 
 func (b *buffer) Mark() int { return len(b.entries) }
 
 func (b *buffer) Rewind(mark int) {
 	for i := len(b.entries) - 1; i >= mark; i-- {
-		if b.undo[i].had {
-			b.now[b.entries[i].h] = b.undo[i].old
-		} else {
+		if b.now[b.entries[i].h] = b.before[i]; b.before[i] == 0 {
 			delete(b.now, b.entries[i].h)
 		}
 	}
-	b.entries, b.undo = b.entries[:mark], b.undo[:mark]
+	b.entries, b.before = b.entries[:mark], b.before[:mark]
 }
 
 func (b *buffer) Flush(tx *store.Tx) error {
@@ -447,7 +455,7 @@ func (x *Index) Step(ctx context.Context) (did int, err error) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.fifo = slices.Clone(x.fifo[n:])
+	x.fifo = x.fifo[:copy(x.fifo, x.fifo[n:])]
 	for _, e := range out {
 		if x.tail[e.h].N == e.seen.N {
 			delete(x.tail, e.h)

@@ -86,6 +86,12 @@ func (l *Log) Reserve(tx *store.Tx) int64 {
 	return n
 }
 
+// Expect makes room for records that are about to be appended one by one.
+func (l *Log) Expect(tx *store.Tx, count int) {
+	p := tx.Buffer(buffer).(*pending)
+	p.recs = slices.Grow(p.recs, count)
+}
+
 // Append adds records and fills in their numbers, ids and digests, in place. They
 // are written at the commit and can be read after it, not in the same
 // transaction. Bodies must not be changed afterwards.
