@@ -36,7 +36,7 @@ import (
 
 // Bounds.
 const (
-	Ahead        = 4               // packs of a flow that may be owed before no more are made
+	Ahead        = 8               // packs of a flow that may be owed before no more are made
 	perCall      = 128             // items of one call of a sink
 	inFlight     = 8               // requests at once to one interface
 	maxTries     = 20              // failures of one item, while others succeed, before it is parked
@@ -90,6 +90,7 @@ type Line struct {
 type Desk struct {
 	o        Options
 	salt     []byte
+	recent   recent
 	restored time.Time // when the database was filled from a backup; zero for never
 
 	mu         sync.Mutex
@@ -133,7 +134,7 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 		return nil, err
 	}
 	return &Desk{o: o, restored: restored, salt: o.Keys.Derive("delivery: keys of records"), lines: map[string]*Line{}, receivers: map[string]Receiver{},
-		lanes: map[string]*lane{}, held: map[string]bool{}, finished: make(chan *lane, 1)}, nil
+		recent: recent{packs: map[int64]*Frozen{}}, lanes: map[string]*lane{}, held: map[string]bool{}, finished: make(chan *lane, 1)}, nil
 }
 
 // Receiver registers a part of this program under the NAME of internal:NAME.
@@ -272,7 +273,7 @@ func (d *Desk) Put(tx *store.Tx, f *Frozen, ordered, again bool) (behind map[int
 	if owed == 0 {
 		return behind, nil
 	}
-	_, err = insertPack(tx, f, again, states, owed)
+	f.id, err = insertPack(tx, f, again, states, owed)
 	return behind, err
 }
 

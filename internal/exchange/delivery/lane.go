@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -283,8 +282,10 @@ func (d *Desk) load(ctx context.Context, l *Line, have []*pack) ([]*pack, error)
 				packs = append(packs, known)
 				continue
 			}
-			if err := d.loadItems(tx, p); err != nil {
-				return err
+			if p.items = d.recent.take(p.id); p.items == nil {
+				if err := d.loadItems(tx, p); err != nil {
+					return err
+				}
 			}
 			packs = append(packs, p)
 		}
@@ -338,7 +339,7 @@ func (d *Desk) recover(ctx context.Context, s *sink, l *Line, packs []*pack) err
 			}
 		}
 	}
-	if r := s.repeat(); r == "none" || r == "lookup" {
+	if s.doubts() {
 		if err := d.settle(ctx, l, doubtful, func(tx *store.Tx, c *change) error {
 			for _, r := range doubtful {
 				if s.repeat() == "lookup" {
@@ -398,146 +399,6 @@ func (ln *lane) pick(l *Line, packs []*pack, limit int) (out []ref) {
 		slices.SortStableFunc(out, func(a, b ref) int { return ranks[a] - ranks[b] })
 	}
 	return out[:min(limit, len(out))]
-}
-
-// round makes one call. more tells whether to go on at once.
-func (d *Desk) round(ctx context.Context, ln *lane, s *sink, packs []*pack) (did int, more bool, err error) {
-	if len(packs) == 0 {
-		return 0, true, nil
-	}
-	switch {
-	case s.receiver != nil:
-		return d.hand(ctx, ln, s, packs)
-	case s.to.Whole():
-		rs := ln.pick(s.line, packs[:1], len(packs[0].states))
-		w, err := s.whole(packs[0])
-		if err != nil {
-			return 0, false, err
-		}
-		return d.send(ctx, ln, s, w, rs)
-	}
-	return d.send(ctx, ln, s, s.to, ln.pick(s.line, packs, s.perCall()))
-}
-
-func (d *Desk) send(ctx context.Context, ln *lane, s *sink, to connector.Sink, rs []ref) (int, bool, error) {
-	unknown := map[int]bool{} // begun before, with an end that is not known
-	begin, cancel := context.WithTimeout(ctx, freshness)
-	defer cancel()
-	if s.repeat() == "none" || s.repeat() == "lookup" {
-		for i, r := range rs {
-			unknown[i] = r.state().State == Trying
-		}
-		if err := d.attempting(ctx, s, rs); err != nil {
-			return 0, false, err
-		}
-	}
-	results := make([]connector.Result, len(rs))
-	failed := map[string]bool{} // keys of which one is not to be sent in this round
-	absent := false
-	var items []connector.Item
-	var at []int
-	for i, r := range rs {
-		it := connItem(r)
-		skip := it.Key != "" && failed[it.Key] && s.line.Ordered
-		if unknown[i] && !skip && begin.Err() == nil {
-			has, err := s.has(ctx, it)
-			if err != nil {
-				failed[it.Key] = true
-				results[i] = connector.Result{Outcome: connector.Unclear, Message: err.Error()}
-				continue
-			}
-			if unknown[i] = false; has {
-				results[i] = connector.Result{Outcome: connector.Delivered}
-				continue
-			}
-			if skip = s.line.Ordered; skip { // the next round knows what stands before it
-				failed[it.Key], absent = true, true
-			}
-		}
-		if !skip && !unknown[i] {
-			items, at = append(items, it), append(at, i)
-		}
-	}
-	for i, r := range to.Send(begin, items) {
-		results[at[i]] = r
-	}
-	return d.outcomes(ctx, ln, s, rs, results, unknown, absent)
-}
-
-func connItem(r ref) connector.Item {
-	it, id := r.item(), string(r.item().Record)
-	if v := r.p.terms.Replay; v > 0 { // no repeat of what the receiver has
-		id += ".replay" + strconv.FormatInt(v, 10)
-	}
-	return connector.Item{ID: id, Key: it.Key, Body: it.Body}
-}
-
-// attempting writes down that an attempt begins, before it does.
-func (d *Desk) attempting(ctx context.Context, s *sink, rs []ref) error {
-	return d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
-		for _, r := range rs {
-			if r.state().State == Waiting {
-				c.set(r, Trying)
-			}
-			if s.repeat() == "none" {
-				c.entry(r, "attempting")
-			}
-		}
-		return nil
-	})
-}
-
-// outcomes settles what a call said of its items. Of those that are unknown, by
-// index, it was not found out what became of them; with again, another round is
-// worth while though nothing was sent.
-func (d *Desk) outcomes(ctx context.Context, ln *lane, s *sink, rs []ref, results []connector.Result, unknown map[int]bool, again bool) (did int, more bool, err error) {
-	var delivered, failed int
-	var after time.Duration
-	why := ""
-	for i, res := range results {
-		switch res.Outcome {
-		case connector.Delivered, connector.Refused:
-			delivered++
-			delete(ln.failed, rs[i].item().N)
-		case connector.Later, connector.Unclear:
-			failed++
-			ln.failed[rs[i].item().N]++
-			why, after = res.Message, max(after, res.RetryAfter)
-		}
-	}
-	err = d.settle(ctx, s.line, rs, func(tx *store.Tx, c *change) error {
-		for i, r := range rs {
-			if unknown[i] && results[i].Outcome == connector.Untried {
-				continue // it is asked about first
-			}
-			if err := c.outcome(tx, s, r, results[i], delivered > 0); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, false, err
-	}
-	for i := range results {
-		d.o.Count(s.line.Flow, results[i].Outcome.String(), 1)
-	}
-	unsure := failed > 0 && s.repeat() == "none"
-	switch {
-	case delivered > 0 && after == 0:
-		d.well(ln)
-		return delivered, true, nil
-	case failed > 0:
-		if delivered > 0 {
-			d.well(ln)
-		}
-		d.wait(ln, why, after)
-		if unsure {
-			delivered++ // something was settled: it is uncertain now
-		}
-		return delivered, false, nil
-	}
-	return delivered, again && ctx.Err() == nil, nil // nothing was tried
 }
 
 // hand gives items to a part of this program, in the transaction that settles them.
@@ -635,9 +496,12 @@ type change struct {
 	d         *Desk
 	l         *Line
 	now       time.Time
+	actor     string
 	states    map[ref]itemState
 	fresh     map[*pack]*pack // as stored, with the changes
 	entries   []journal.Entry
+	pack      *pack    // of the last entry
+	why       []string // what it says of that
 	delivered int
 	parked    int
 }
@@ -649,7 +513,8 @@ func (d *Desk) settle(ctx context.Context, l *Line, rs []ref, fn func(tx *store.
 	}
 	var done *change
 	err := d.o.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) (err error) {
-		c := &change{d: d, l: l, now: tx.Now, states: map[ref]itemState{}, fresh: map[*pack]*pack{}}
+		c := &change{d: d, l: l, now: tx.Now, actor: "flow/" + l.Flow, states: make(map[ref]itemState, len(rs)), fresh: map[*pack]*pack{}}
+		c.entries = make([]journal.Entry, 0, len(rs))
 		if err := fn(tx, c); err != nil {
 			return err
 		}
@@ -706,8 +571,11 @@ func (c *change) set(r ref, to State) {
 // entry journals something about an item.
 func (c *change) entry(r ref, verb string, why ...string) {
 	it, t := r.item(), &r.p.terms
-	c.entries = append(c.entries, journal.Entry{At: c.now, Actor: "flow/" + c.l.Flow, Verb: verb, About: reeve.Ref("record/" + string(it.Record)),
-		Purpose: t.Purpose, Set: t.Set, Why: append([]string{t.Agreement, t.To, c.l.Interface}, why...), Digest: it.Digest})
+	if c.pack != r.p {
+		c.pack, c.why = r.p, []string{t.Agreement, t.To, c.l.Interface}
+	}
+	c.entries = append(c.entries, journal.Entry{At: c.now, Actor: c.actor, Verb: verb, About: reeve.Ref("record/" + string(it.Record)),
+		Purpose: t.Purpose, Set: t.Set, Why: append(c.why[:3:3], why...), Digest: it.Digest})
 }
 
 // outcome settles one item as the interface's way with repeats wants it.

@@ -132,7 +132,9 @@ type Frozen struct {
 	flow, iface string
 	terms       []byte
 	items       []Item
+	size        int // of the items, in memory
 	body        []byte
+	id          int64 // of the pack, once it is put
 }
 
 // Items of the pack. Do not change them.
@@ -162,11 +164,11 @@ func (d *Desk) Freeze(flow, iface string, terms Terms, items []Item) (*Frozen, e
 		}
 		b = appendString(b, it.Body)
 	}
-	sealed, err := seal.Pack(d.o.Keys, b, aad(flow, items[0].N, items[len(items)-1].N))
+	sealed, err := seal.PackBrief(d.o.Keys, b, aad(flow, items[0].N, items[len(items)-1].N))
 	if err != nil {
 		return nil, fmt.Errorf("delivery: sealing a pack of %s: %w", flow, err)
 	}
-	return &Frozen{flow, iface, t, items, sealed}, nil
+	return &Frozen{flow: flow, iface: iface, terms: t, items: items, size: size, body: sealed}, nil
 }
 
 func aad(origin string, first, last int64) []byte {

@@ -96,6 +96,9 @@ func (s *sink) repeat() string {
 	return s.config.Repeat
 }
 
+// doubts reports whether an attempt that is cut short leaves doubts behind.
+func (s *sink) doubts() bool { return s.repeat() == "none" || s.repeat() == "lookup" }
+
 // perCall is how many items go into one call. Where an attempt that is cut short
 // cannot be repeated, few are put at risk.
 func (s *sink) perCall() int {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector/connectortest"
+	"github.com/reeve-civic/reeve/internal/exchange/delivery"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 	"github.com/reeve-civic/reeve/internal/kernel/store/storetest"
 )
@@ -247,7 +248,7 @@ kind: Flow
 metadata: {id: flow-file, name: To a file}
 spec: {from: if-register, to: if-tax-file, record: rec-death.v1, agreement: agr-tax, purpose: exemption, start: beginning}
 `, nil)
-		for i := range 7 {
+		for i := range delivery.Ahead + 3 {
 			var bodies []string
 			for k := range 1000 {
 				bodies = append(bodies, death(i*1000+k))
@@ -255,12 +256,12 @@ spec: {from: if-register, to: if-tax-file, record: rec-death.v1, agreement: agr-
 			r.accept(bodies...)
 		}
 		r.settle()
-		if n := len(lines(t, dir)); n != 7000 {
+		if n := len(lines(t, dir)); n != 1000*(delivery.Ahead+3) {
 			t.Errorf("%d lines in the other's file", n)
 		}
 		ss, err := r.runner.Volumes(t.Context())
 		r.check(err)
-		if s := ss[1]; s.Waiting > 4000 || s.Lag < 3000 || s.State != "waiting" || s.Since.IsZero() || !strings.Contains(s.Why, "refused") {
+		if s := ss[1]; s.Waiting > 1000*delivery.Ahead || s.Lag < 3000 || s.State != "waiting" || s.Since.IsZero() || !strings.Contains(s.Why, "refused") {
 			t.Errorf("%+v", s)
 		}
 	})

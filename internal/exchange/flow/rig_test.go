@@ -59,6 +59,7 @@ type rig struct {
 
 	mu     sync.Mutex
 	parked []parked
+	noPark error // what parking fails with
 }
 
 type parked struct {
@@ -152,6 +153,9 @@ func (r *rig) park(f string, rec reeve.RecordID, n int64, ps []reeve.Problem) er
 	b, err := json.Marshal(ps)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.noPark != nil {
+		return r.noPark
+	}
 	r.parked = append(r.parked, parked{f, rec, n, string(b)})
 	return err
 }

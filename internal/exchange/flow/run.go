@@ -20,6 +20,7 @@ import (
 // Bounds.
 const (
 	batch     = 1000    // records read at once
+	batches   = 4       // of a flow in one step: others have their turn too
 	packBytes = 1 << 20 // of bodies in one pack
 )
 
@@ -98,7 +99,7 @@ func (r *Runner) Set() *Set {
 	return r.set
 }
 
-// Step moves every flow on by one batch at most, and reports how many records
+// Step moves every flow on by a few batches at most, and reports how many records
 // were dealt with.
 func (r *Runner) Step(ctx context.Context) (int, error) {
 	r.mu.Lock()
@@ -138,7 +139,9 @@ func (r *Runner) Step(ctx context.Context) (int, error) {
 	return did, errors.Join(errs...)
 }
 
-func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, error) {
+// step moves one flow on by a few batches: while one is committed, the next is read
+// and prepared.
+func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (did int, err error) {
 	f := w.flow
 	if !w.ready {
 		if err := r.settleIn(ctx, f); err != nil {
@@ -146,36 +149,75 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 		}
 		w.ready = true
 	}
-	head, err := r.upTo(ctx, f, head)
-	if err != nil {
+	if head, err = r.upTo(ctx, f, head); err != nil {
 		return 0, err
 	}
-	var cur cursor
-	var free []int64
-	var recs []reclog.Record
-	var versions map[int64]int64
-	var owed int
-	stopped, later := "", false
+	var under *commit
+	defer func() {
+		if err = errors.Join(err, under.wait()); err != nil {
+			did = 0
+		}
+	}()
+	for range batches {
+		l, err := r.read(ctx, set, w, head, under)
+		if err != nil {
+			return did, err
+		}
+		if len(l.recs) == 0 {
+			return did, nil
+		}
+		p, err := r.prepare(ctx, set, f, l)
+		if err != nil {
+			return did, err
+		}
+		if err := under.wait(); err != nil {
+			under = nil
+			return did, err
+		}
+		under = r.begin(ctx, p)
+		if did += len(l.recs); l.again {
+			return did, nil
+		}
+	}
+	return did, nil
+}
+
+// load is what a flow takes up at once.
+type load struct {
+	cur      cursor
+	recs     []reclog.Record
+	again    bool            // they stood behind others, or are tried again
+	versions map[int64]int64 // the numbers of those that are sent again as new versions
+}
+
+// read reads what comes next; under is the batch before, where it is not committed
+// yet. Nothing means that there is nothing, or that the flow must wait.
+func (r *Runner) read(ctx context.Context, set *Set, w *run, head int64, under *commit) (l load, err error) {
+	f, stopped, owed, wait := w.flow, "", 0, false
 	if ok, reason := set.agreements.Live(f.Agreement, r.o.Now()); !ok {
 		stopped = reason
 	}
 	err = r.o.DB.View(ctx, func(tx *store.Tx) (err error) {
 		var ok bool
-		if cur, ok, err = readCursor(tx, f.ID); err != nil || !ok {
+		if l.cur, ok, err = readCursor(tx, f.ID); err != nil || !ok {
 			return err
 		}
 		if owed, err = r.o.Desk.Owed(tx, f.ID, f.To.Interface); err != nil {
 			return err
 		}
-		if stopped != "" || owed >= delivery.Ahead {
+		if under != nil { // it may be seen already or not
+			l.cur.position, owed = under.position, owed+under.packs
+		}
+		if wait = stopped != "" || owed >= delivery.Ahead; wait {
 			return nil
 		}
-		if free, err = r.o.Desk.Free(tx, f.ID, batch/2); err != nil {
+		free, err := r.o.Desk.Free(tx, f.ID, batch/2)
+		if err != nil {
 			return err
 		}
 		// What stood aside is sent on after all that is under way of its key: when
 		// nothing is, nothing later can overtake it.
-		if later = f.Type.Strict && len(free) > 0 && owed > 0; later {
+		if wait = len(free) > 0 && (under != nil || f.Type.Strict && owed > 0); wait {
 			return nil
 		}
 		for _, n := range free {
@@ -183,37 +225,34 @@ func (r *Runner) step(ctx context.Context, set *Set, w *run, head int64) (int, e
 			if err != nil {
 				return err
 			}
-			recs = append(recs, rec)
+			l.recs = append(l.recs, rec)
 		}
-		if versions, err = replays(tx, f.ID, free); err != nil {
+		l.again = len(free) > 0
+		if l.versions, err = replays(tx, f.ID, free); err != nil {
 			return err
 		}
-		if len(free) > 0 || max(cur.position, w.passed) >= head {
+		if l.again || max(l.cur.position, w.passed) >= head {
 			return nil
 		}
-		recs, err = r.o.Log.ReadTypesTx(tx, f.Type.IDs(), max(cur.position, w.passed), batch)
-		for f.schedule != nil && len(recs) > 0 && recs[len(recs)-1].N > head {
-			recs = recs[:len(recs)-1]
+		l.recs, err = r.o.Log.ReadTypesTx(tx, f.Type.IDs(), max(l.cur.position, w.passed), batch)
+		for f.schedule != nil && len(l.recs) > 0 && l.recs[len(l.recs)-1].N > head {
+			l.recs = l.recs[:len(l.recs)-1]
 		}
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return load{}, err
 	}
-	set.rename(f, recs)
-	if cur.stopped != stopped {
+	set.rename(f, l.recs)
+	if under == nil && l.cur.stopped != stopped {
 		if err := r.tellStopped(ctx, set, f, stopped); err != nil {
-			return 0, err
+			return load{}, err
 		}
 	}
-	switch {
-	case stopped != "" || owed >= delivery.Ahead || later:
-		return 0, nil
-	case len(recs) == 0:
+	if !wait && len(l.recs) == 0 && under == nil {
 		w.passed = max(w.passed, head)
-		return 0, nil
 	}
-	return len(recs), r.pass(ctx, set, f, cur, recs, len(free) > 0, versions)
+	return l, nil
 }
 
 // rename puts records under the present ids of their type and sender, whatever
@@ -269,42 +308,81 @@ func (r *Runner) tellStopped(ctx context.Context, set *Set, f *Flow, why string)
 	})
 }
 
-// pass deals with records: first all that needs no transaction, then the rest in
-// one. again is for records that stood behind others or are tried again; versions
-// are the numbers of those that are sent again as new versions.
-func (r *Runner) pass(ctx context.Context, set *Set, f *Flow, cur cursor, recs []reclog.Record, again bool, versions map[int64]int64) error {
-	results := set.prepareAll(ctx, f, r.o.Now(), recs)
+// prepared is a load with all that needs no transaction done.
+type prepared struct {
+	load
+	set     *Set
+	flow    *Flow
+	results []result
+	packs   []*delivery.Frozen
+	entries []journal.Entry // by the record's place
+}
+
+func (r *Runner) prepare(ctx context.Context, set *Set, f *Flow, l load) (*prepared, error) {
+	results := set.prepareAll(ctx, f, r.o.Now(), l.recs)
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
-	packs, err := r.freeze(set, f, recs, results, versions)
+	packs, err := r.freeze(set, f, l.recs, results, l.versions)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	entries := make([]journal.Entry, len(recs)) // by the record's place
-	for i := range recs {
+	entries := make([]journal.Entry, len(l.recs))
+	for i := range l.recs {
 		switch results[i].decision {
 		case Sent:
-			entries[i] = f.entry(set, &recs[i], "disclosing", f.why)
+			entries[i] = f.entry(set, &l.recs[i], "disclosing", f.why)
 		case Parked:
-			entries[i] = f.entry(set, &recs[i], "parked", []string{f.Agreement.ID, results[i].code})
+			entries[i] = f.entry(set, &l.recs[i], "parked", []string{f.Agreement.ID, results[i].code})
 		}
 	}
-	err = r.o.DB.Update(ctx, func(tx *store.Tx) error {
-		now, ok, err := readCursor(tx, f.ID)
+	return &prepared{l, set, f, results, packs, entries}, nil
+}
+
+// commit is a load on its way to the disk.
+type commit struct {
+	position int64 // of the cursor, when it is there
+	packs    int
+	done     chan struct{}
+	err      error
+}
+
+func (c *commit) wait() error {
+	if c == nil {
+		return nil
+	}
+	<-c.done
+	return c.err
+}
+
+// begin begins to commit a load.
+func (r *Runner) begin(ctx context.Context, p *prepared) *commit {
+	c := &commit{position: p.recs[len(p.recs)-1].N, packs: len(p.packs), done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		if c.err = r.pass(ctx, p); c.err == nil {
+			r.o.Desk.Keep(p.packs)
+		}
+	}()
+	return c
+}
+
+// pass does with a load what needs a transaction.
+func (r *Runner) pass(ctx context.Context, p *prepared) error {
+	return r.o.DB.Update(ctx, func(tx *store.Tx) error {
+		now, ok, err := readCursor(tx, p.flow.ID)
 		if err != nil {
 			return err
 		}
-		if !ok || !again && now.position > cur.position {
-			return reeve.E(reeve.Conflict, "exchange.flow", "the cursor of %s moved", f.ID)
+		if !ok || !p.again && now.position > p.cur.position {
+			return reeve.E(reeve.Conflict, "exchange.flow", "the cursor of %s moved", p.flow.ID)
 		}
-		if ok, reason := set.agreements.Live(f.Agreement, r.o.Now()); !ok {
+		if ok, reason := p.set.agreements.Live(p.flow.Agreement, r.o.Now()); !ok {
 			return reeve.E(reeve.Transient, "exchange.flow", "%s", reason)
 		}
-		b := &passing{r: r, tx: tx, f: f, again: again, cur: &now}
-		return b.all(recs, results, packs, entries)
+		b := &passing{r: r, tx: tx, f: p.flow, again: p.again, cur: &now}
+		return b.all(p.recs, p.results, p.packs, p.entries)
 	})
-	return err
 }
 
 func (f *Flow) entry(set *Set, rec *reclog.Record, verb string, why []string) journal.Entry {
