@@ -104,7 +104,7 @@ type Actor struct {
 	ID        string
 	Kind      ActorKind
 	Party     string   // id of the Organisation acted for, if any
-	Roles     []string // staff roles: "caseworker", "architect", "integration", "governance", "admin"
+	Roles     []string // staff roles: "caseworker", "architect", "integration", "governance", "steward", "admin"
 	Assurance Assurance
 }
 

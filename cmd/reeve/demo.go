@@ -130,11 +130,11 @@ func (d demoCmd) introduce(ctx context.Context, a *app.App, base string, systems
 		tokens[p.ID] = t.Token
 	}
 	var in app.Invitation
-	if err := op.Call(ctx, "staff/invite", app.InviteStaff{Email: "alex@ashcombe.example", Roles: []string{"caseworker", "architect", "integration", "governance", "admin"}}, &in); err != nil {
+	if err := op.Call(ctx, "staff/invite", app.InviteStaff{Email: "alex@ashcombe.example", Roles: []string{"caseworker", "architect", "integration", "governance", "steward", "admin"}}, &in); err != nil {
 		return old, err
 	}
 	var second app.Invitation
-	if err := op.Call(ctx, "staff/invite", app.InviteStaff{Email: "sam@ashcombe.example", Roles: []string{"caseworker", "integration"}}, &second); err != nil {
+	if err := op.Call(ctx, "staff/invite", app.InviteStaff{Email: "sam@ashcombe.example", Roles: []string{"caseworker", "integration", "steward"}}, &second); err != nil {
 		return old, err
 	}
 	file := demo.NewFile(base, in.Link, second.Link, tokens, systems)

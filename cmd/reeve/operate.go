@@ -97,7 +97,7 @@ type staffCmd struct {
 type staffInviteCmd struct {
 	where
 	Email string   `arg:"" help:"E-mail address, to know them by."`
-	Role  []string `help:"caseworker, architect, integration, governance or admin; may be given more than once." default:"caseworker"`
+	Role  []string `help:"caseworker, architect, integration, governance, steward (data steward, Caldicott guardian) or admin; may be given more than once." default:"caseworker"`
 }
 
 func (s staffInviteCmd) Run(ctx context.Context) error {

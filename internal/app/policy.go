@@ -39,5 +39,9 @@ func rules() []policy.Rule {
 			Doc: "Those who govern and those who integrate read the journal, which holds no personal data."},
 		{Name: "staff-records", Actions: []string{"record.read", "record.trail", "held.*", "quarantine.*", "delivery.*", "feed.*", "submission.read"}, Kinds: staff, Roles: []string{"integration", "caseworker", "admin"}, Max: reeve.Confidential,
 			Doc: "Those who integrate and caseworkers follow records, correct those that are held, and decide what became of unclear deliveries."},
+		{Name: "steward-held", Actions: []string{"held.read", "held.correct", "held.approve", "restricted.open"}, Kinds: staff, Roles: []string{"steward"}, Max: reeve.Confidential,
+			Doc: "Data stewards correct held records, and open one that has restricted fields, for a reason that the journal keeps."},
+		{Name: "steward-restricted", Actions: []string{"held.read", "held.correct", "held.approve"}, Kinds: staff, Roles: []string{"steward"}, Max: reeve.Restricted, Sworn: true,
+			Doc: "Data stewards see and correct the restricted fields of the one held record, or correction, that they opened in the last hour. A second one approves."},
 	}, identity.Rules(), services.Rules())
 }

@@ -182,23 +182,25 @@ GET /partner/files/{id}                     partner
 GET /partner/files/{id}/problems.csv        partner
 GET /partner/send/{type}                    sender
 POST /partner/send/{type}                   sender
-GET /staff/held                             caseworker integration admin
-GET /staff/held/{id}                        caseworker integration admin
-POST /staff/held                            caseworker integration admin
-POST /staff/held/{id}/correct               caseworker integration admin
-POST /staff/held/{id}/json                  caseworker integration admin
-POST /staff/held/{id}/discard               caseworker integration admin
-GET /staff/mistakes/{id}                    caseworker integration admin
-POST /staff/mistakes/{id}                   caseworker integration admin
-GET /staff/corrections                      caseworker integration admin
-GET /staff/corrections/{id}                 caseworker integration admin
-POST /staff/corrections/{id}                caseworker integration admin
-POST /staff/corrections/{id}/approve        caseworker integration admin
-POST /staff/rules/{id}                      caseworker integration admin
+GET /staff/held                             caseworker integration admin steward
+GET /staff/held/{id}                        caseworker integration admin steward
+POST /staff/held                            caseworker integration admin steward
+POST /staff/held/{id}/correct               caseworker integration admin steward
+POST /staff/held/{id}/json                  caseworker integration admin steward
+POST /staff/held/{id}/discard               caseworker integration admin steward
+GET /staff/mistakes/{id}                    caseworker integration admin steward
+POST /staff/mistakes/{id}                   caseworker integration admin steward
+GET /staff/corrections                      caseworker integration admin steward
+GET /staff/corrections/{id}                 caseworker integration admin steward
+POST /staff/corrections/{id}                caseworker integration admin steward
+POST /staff/corrections/{id}/approve        caseworker integration admin steward
+POST /staff/rules/{id}                      caseworker integration admin steward
+GET /staff/open/{kind}/{id}                 steward
+POST /staff/open/{kind}/{id}                steward
 GET /partner/corrections                    partner
 GET /partner/corrections.csv                partner
-GET /staff/parked/{flow}/{n}                caseworker integration admin
-POST /staff/parked/{flow}/{n}               caseworker integration admin
+GET /staff/parked/{flow}/{n}                caseworker integration admin steward
+POST /staff/parked/{flow}/{n}               caseworker integration admin steward
 GET /staff/records                          caseworker integration admin
 GET /staff/records/{id}                     caseworker integration admin
 GET /staff/people/matches                   caseworker governance admin
@@ -223,7 +225,7 @@ GET /staff/sign-out                         staff
 POST /staff/sign-out                        staff
 `
 
-var staffRoles = []string{"caseworker", "architect", "integration", "governance", "admin"}
+var staffRoles = []string{"caseworker", "architect", "integration", "governance", "steward", "admin"}
 
 // caller is somebody at the front door.
 type caller struct {

@@ -24,6 +24,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/exchange/replay"
 	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
+	"github.com/reeve-civic/reeve/internal/exchange/steward"
 	"github.com/reeve-civic/reeve/internal/exchange/trail"
 	"github.com/reeve-civic/reeve/internal/exchange/workbench"
 	"github.com/reeve-civic/reeve/internal/exchange/workshop"
@@ -66,6 +67,7 @@ type Exchange struct {
 	Once       *once.Index
 	Quarantine *quarantine.Ward
 	Workbench  *workbench.Bench
+	Stewards   *steward.Register
 	Intake     *intake.Desk
 	Feeds      *feed.Desk
 	Alerts     *alert.Watch
@@ -104,6 +106,7 @@ func Open(ctx context.Context, k *kernel.Kernel, asks Asks) (*Exchange, error) {
 	x.Intake.Mount(k.Web)
 	x.Quarantine.Mount(k.Web)
 	x.Workbench.Mount(k.Web)
+	x.Stewards.Mount(k.Web)
 	(&openapi.Publisher{Defs: k.Defs, Body: k.Body, BaseURL: k.BaseURL}).Mount(k.Web)
 	x.Trail.Mount(k.Web)
 	x.Flows.Mount(k.Web)
@@ -137,6 +140,10 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 		return err
 	}
 	k.Worker("workbench", x.Workbench.Step)
+	x.Stewards, err = steward.New(ctx, steward.Options{DB: k.DB, Journal: k.Journal, Set: func() string { return x.Rules().Set }})
+	if err != nil {
+		return err
+	}
 	if err := intake.Recall(ctx, x.Once, k.Log, x.Quarantine); err != nil {
 		return fmt.Errorf("exchange: recalling what was told before: %w", err)
 	}

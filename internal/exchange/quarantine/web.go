@@ -58,7 +58,7 @@ func (p pages) sees(ctx context.Context, action string, t *contract.Type, h Held
 	return func(c reeve.Class) bool {
 		ok, asked := known[c]
 		if !asked {
-			ok = p.m.Decide(ctx, policy.Request{Action: action, Party: h.Sender, Type: t.ID, Classes: []reeve.Class{c}}) == nil
+			ok = p.m.Decide(ctx, policy.Request{Action: action, Party: h.Sender, Type: t.ID, Classes: []reeve.Class{c}, About: about(h.ID)}) == nil
 			known[c] = ok
 		}
 		return ok
@@ -172,7 +172,7 @@ func (p pages) previews(ctx context.Context, h Held, t *contract.Type) (out []pr
 		return nil
 	}
 	for _, v := range p.w.o.Previews(ctx, h) {
-		row := previewRow{Preview: v, Masked: p.m.Decide(ctx, policy.Request{Action: ActionRead, Party: h.Sender, Type: t.ID, Classes: t.Classes(v.Fields...)}) != nil}
+		row := previewRow{Preview: v, Masked: p.m.Decide(ctx, policy.Request{Action: ActionRead, Party: h.Sender, Type: t.ID, Classes: t.Classes(v.Fields...), About: about(h.ID)}) != nil}
 		out = append(out, row)
 	}
 	return out
@@ -261,7 +261,7 @@ func (p pages) whole(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.m.Decide(r.Context(), policy.Request{Action: ActionCorrect, Party: h.Sender, Type: t.ID, Classes: t.Classes()}); err != nil {
+	if err := p.m.Decide(r.Context(), policy.Request{Action: ActionCorrect, Party: h.Sender, Type: t.ID, Classes: t.Classes(), About: about(h.ID)}); err != nil {
 		return err
 	}
 	return p.save(w, r, h, t, []byte(r.PostFormValue("json")))

@@ -50,9 +50,9 @@ func (p pages) page(title string, failed bool) web.Page {
 }
 
 // sees is the highest class of a type that the actor of a request may see.
-func (p pages) sees(ctx context.Context, action, sender string, t reeve.RecordType) reeve.Class {
+func (p pages) sees(ctx context.Context, action, sender string, t reeve.RecordType, of reeve.Ref) reeve.Class {
 	return quarantine.Top(func(c reeve.Class) bool {
-		return p.m.Decide(ctx, policy.Request{Action: action, Party: sender, Type: t, Classes: []reeve.Class{c}}) == nil
+		return p.m.Decide(ctx, policy.Request{Action: action, Party: sender, Type: t, Classes: []reeve.Class{c}, About: of}) == nil
 	})
 }
 
@@ -81,7 +81,7 @@ func (p pages) correct(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d := mistakeData{Mistake: m, Source: strings.ReplaceAll(r.PostFormValue("source"), "\r\n", "\n"), Keep: r.PostFormValue("keep") != ""}
-	sees, actor := p.sees(r.Context(), ActionCorrect, m.Sender, m.Type), web.Actor(r.Context())
+	sees, actor := p.sees(r.Context(), ActionCorrect, m.Sender, m.Type, ""), web.Actor(r.Context())
 	if r.PostFormValue("do") == "apply" {
 		c, err := p.b.Apply(r.Context(), actor, m.ID, d.Source, sees, d.Keep)
 		if err == nil {
@@ -159,10 +159,10 @@ func (p pages) show(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c := d.Correction
-	if d.Examples, err = p.b.Look(r.Context(), d.Actor, c, p.sees(r.Context(), ActionRead, c.Sender, c.Type)); err != nil {
+	if d.Examples, err = p.b.Look(r.Context(), d.Actor, c, p.sees(r.Context(), ActionRead, c.Sender, c.Type, about(c.ID))); err != nil {
 		return err
 	}
-	d.MayApprove = p.m.Decide(r.Context(), policy.Request{Action: ActionApprove, Party: c.Sender, Type: c.Type, Classes: []reeve.Class{c.Top}}) == nil
+	d.MayApprove = p.m.Decide(r.Context(), policy.Request{Action: ActionApprove, Party: c.Sender, Type: c.Type, Classes: []reeve.Class{c.Top}, About: about(c.ID)}) == nil
 	if c.Mistake != "" {
 		if d.Mistake, err = p.b.o.Ward.Mistake(r.Context(), c.Mistake); err != nil {
 			return err
@@ -197,7 +197,7 @@ func (p pages) approve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.m.Decide(r.Context(), policy.Request{Action: ActionApprove, Party: c.Sender, Type: c.Type, Classes: []reeve.Class{c.Top}}); err != nil {
+	if err := p.m.Decide(r.Context(), policy.Request{Action: ActionApprove, Party: c.Sender, Type: c.Type, Classes: []reeve.Class{c.Top}, About: about(c.ID)}); err != nil {
 		return err // nobody approves what they may not see
 	}
 	return p.decided(w, r, id, p.b.Approve(r.Context(), web.Actor(r.Context()), id), "was approved.")

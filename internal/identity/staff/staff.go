@@ -40,7 +40,7 @@ const (
 )
 
 // Roles that a member of staff can have.
-var roles = []string{"caseworker", "architect", "integration", "governance", "admin"}
+var roles = []string{"caseworker", "architect", "integration", "governance", "steward", "admin"}
 
 // Roles returns the roles that exist.
 func Roles() []string { return slices.Clone(roles) }

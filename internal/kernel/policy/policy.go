@@ -4,7 +4,8 @@
 // What is guaranteed: what no rule allows is denied; a rule with Own never allows
 // another party's thing, nor a thing that nobody owns; no rule allows data above its
 // Max; and whatever a rule says, the actor's assurance must be what the data's class
-// needs ([Required]).
+// needs ([Required]). One kind of rule, with Sworn, takes a reason that was given for
+// one thing and is in the journal in place of a second factor.
 //
 // Do not assume that an allowed request is lawful: agreement, consent and purpose
 // are asked about by those who hold them.
@@ -27,6 +28,8 @@ type Request struct {
 	Type    reeve.RecordType
 	Classes []reeve.Class // classes of the fields actually shown or changed
 	Purpose reeve.Purpose
+	About   reeve.Ref // the one thing that is asked for, where rights are given for one
+	Sworn   bool      // the actor gave a reason for it that the journal keeps
 }
 
 // Rule allows something. There are no rules that forbid.
@@ -37,6 +40,7 @@ type Rule struct {
 	Roles   []string // the actor has any of these; empty: none needed
 	Own     bool     // only where Party is the actor's own
 	Max     reeve.Class
+	Sworn   bool   // only one thing at a time, for a reason that was given before: see [Request]
 	Doc     string // one sentence for people: who may do what, and why
 }
 
@@ -99,6 +103,8 @@ func check(r Rule) error {
 		return fmt.Errorf("there is no class %v", r.Max)
 	case len(r.Roles) > 0 && slices.ContainsFunc(r.Kinds, func(k reeve.ActorKind) bool { return k != reeve.Staff }):
 		return errors.New("only staff have roles: give others a rule of their own")
+	case r.Sworn && len(r.Roles) == 0:
+		return errors.New("who may give a reason in place of a second factor is said by roles")
 	case r.Own && slices.Contains(r.Kinds, reeve.Anyone):
 		return errors.New("someone who is not signed in owns nothing")
 	}
@@ -138,14 +144,18 @@ func (e *Engine) Decide(r Request) Decision {
 		wrongRole
 		notOwn
 		tooHigh
+		notSworn
 		tooWeak
 	)
 	far, near := unknownAction, []string(nil)
 	for _, list := range [2][]int{e.exact[r.Action], e.noun[noun]} {
 		for _, i := range list {
 			rule := &e.rules[i]
-			step, reason := 0, ""
-			switch need := Required(top); {
+			step, reason, need := 0, "", Required(top)
+			if rule.Sworn {
+				need.Authentication = min(need.Authentication, 1)
+			}
+			switch {
 			case !slices.Contains(rule.Kinds, r.Actor.Kind):
 				step = wrongKind
 			case len(rule.Roles) > 0 && !slices.ContainsFunc(rule.Roles, func(role string) bool { return slices.Contains(r.Actor.Roles, role) }):
@@ -154,6 +164,8 @@ func (e *Engine) Decide(r Request) Decision {
 				step, reason = notOwn, "this belongs to another organisation"
 			case top > rule.Max:
 				step, reason = tooHigh, fmt.Sprintf("it holds %v data, and this may show no more than %v", top, rule.Max)
+			case rule.Sworn && !(r.Sworn && r.About != ""):
+				step, reason = notSworn, fmt.Sprintf("it holds %v data: say first why you have to see it", top)
 			case !r.Actor.Assurance.Meets(need):
 				step, reason = tooWeak, weak(r.Actor, need, top)
 			default:

@@ -166,3 +166,36 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
+
+// A rule with Sworn allows one thing for a reason that was given, to those with its
+// roles, with one factor; and nothing without.
+func TestSworn(t *testing.T) {
+	e, err := policy.New(policy.Rule{Name: "stewards", Actions: []string{"held.read"}, Kinds: []reeve.ActorKind{reeve.Staff}, Roles: []string{"steward"}, Max: reeve.Restricted, Sworn: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	steward := reeve.Actor{ID: "staff/1", Kind: reeve.Staff, Roles: []string{"steward"}, Assurance: reeve.Assurance{Identity: 2, Authentication: 1}}
+	other, unproved := steward, steward
+	other.Roles, unproved.Assurance.Identity = []string{"admin"}, 1
+	for _, c := range []struct {
+		name  string
+		actor reeve.Actor
+		about reeve.Ref
+		sworn bool
+		want  bool
+	}{
+		{"for a reason", steward, "record/r1-1", true, true},
+		{"without one", steward, "record/r1-1", false, false},
+		{"of nothing in particular", steward, "", true, false},
+		{"without the role", other, "record/r1-1", true, false},
+		{"who was not proved to be who they are", unproved, "record/r1-1", true, false},
+	} {
+		d := e.Decide(policy.Request{Actor: c.actor, Action: "held.read", Classes: []reeve.Class{reeve.Restricted}, About: c.about, Sworn: c.sworn})
+		if d.Allow != c.want {
+			t.Errorf("%s: %+v", c.name, d)
+		}
+	}
+	if _, err := policy.New(policy.Rule{Name: "all", Actions: []string{"held.read"}, Kinds: []reeve.ActorKind{reeve.Staff}, Max: reeve.Restricted, Sworn: true}); err == nil {
+		t.Error("a rule with Sworn for whoever is staff")
+	}
+}
