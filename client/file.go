@@ -51,7 +51,7 @@ type FileStatus struct {
 	ID         string            `json:"id"`
 	Type       reeve.RecordType  `json:"type"`
 	Name       string            `json:"name"`
-	State      string            `json:"state"` // receiving, complete, broken
+	State      string            `json:"state"` // receiving, complete, broken, expired
 	Before     bool              `json:"before"`
 	Rows       int64             `json:"rows"`
 	Accepted   int64             `json:"accepted"`
@@ -61,7 +61,7 @@ type FileStatus struct {
 	Reconciled bool              `json:"reconciled"`
 	Sums       map[string]string `json:"sums"`          // in hexadecimal: read, and those that add up to it
 	Faults     int64             `json:"faults"`        // problems of rows that were held or refused
-	Why        string            `json:"why,omitempty"` // why it is broken
+	Why        string            `json:"why,omitempty"` // why it is broken, or expired
 	Began      time.Time         `json:"began"`
 	Ended      *time.Time        `json:"ended,omitempty"`
 }

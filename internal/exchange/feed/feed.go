@@ -28,6 +28,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector/format"
+	"github.com/reeve-civic/reeve/internal/exchange/feed/parts"
 	"github.com/reeve-civic/reeve/internal/exchange/feed/spool"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/kernel/bus"
@@ -92,7 +93,8 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 const (
 	Receiving = "receiving" // some of its rows may still come
 	Complete  = "complete"  // all of its rows were taken
-	Broken    = "broken"    // it cannot be read to its end
+	Broken    = "broken"    // it cannot be read to its end, or is not what was announced
+	Expired   = "expired"   // nobody sent the rest of it
 )
 
 // File is a file, or a run of a poll, and what became of its rows.
@@ -163,7 +165,7 @@ func (d *Desk) enter(ctx context.Context, f *File) (fresh bool, err error) {
 		if fresh = !ok; ok {
 			found.Spec.Types = f.Spec.Types
 			*f = found
-			return nil
+			return d.reopen(tx, f)
 		}
 		return d.begin(tx, f)
 	})
@@ -209,15 +211,12 @@ func (d *Desk) sent(id string) int64 {
 	return -1
 }
 
-// pour takes the rows of a file that come after those that were taken before. from
-// is the number of the row before the reader's first: 0 for a reader of the whole
-// file. position, if not nil, writes down where a poll goes on. It returns why the
+// pour takes the rows of a file that come after those that were taken before. from is
+// what came before the reader's first row: nothing for a reader of the whole file.
+// position, if not nil, writes down where a poll goes on. It returns why the
 // file cannot be read to its end, "" if it can; f then says what was taken.
-func (d *Desk) pour(ctx context.Context, f *File, actor reeve.Actor, r format.Reader, from int64, position func(tx *store.Tx, p string) error) (broken string, err error) {
-	rd := &reading{r: r, offset: from, first: from, taken: f.Rows, before: f.Read, sums: make([]intake.Sum, 1, 4096)}
-	if from > 0 {
-		rd.sums[0] = f.Read
-	}
+func (d *Desk) pour(ctx context.Context, f *File, actor reeve.Actor, r format.Reader, from parts.Until, position func(tx *store.Tx, p string) error) (broken string, err error) {
+	rd := parts.Add(r, from, f.Rows, f.Read)
 	fresh := *f
 	call := intake.Call{Actor: actor, Type: f.Type, Rows: rd, First: f.Rows, Submission: f.ID}
 	call.Mark = func(tx *store.Tx, m intake.Mark) error {
@@ -234,7 +233,7 @@ func (d *Desk) pour(ctx context.Context, f *File, actor reeve.Actor, r format.Re
 		if now.Rows+m.Counts.Records != m.Done {
 			return reeve.E(reeve.Conflict, "exchange.feed.pour", "rows of this file were taken by somebody else at the same time")
 		}
-		now.Rows, now.Sums, now.Read, now.Moved = m.Done, now.Sums.Plus(m.Sums), rd.upTo(m.Done), tx.Now
+		now.Rows, now.Sums, now.Read, now.Moved = m.Done, now.Sums.Plus(m.Sums), rd.UpTo(m.Done), tx.Now
 		now.Counts.Accepted += m.Counts.Accepted
 		now.Counts.Held += m.Counts.Held
 		now.Counts.Duplicate += m.Counts.Duplicate
@@ -264,7 +263,7 @@ func (d *Desk) pour(ctx context.Context, f *File, actor reeve.Actor, r format.Re
 	}); verr != nil && err == nil {
 		err = verr
 	}
-	if err == nil && rd.read() != f.Rows && res.Broken == "" {
+	if err == nil && rd.Read() != f.Rows && res.Broken == "" {
 		return "its rows were read, and not all of them were taken", nil
 	}
 	return res.Broken, err
@@ -283,6 +282,8 @@ func (d *Desk) end(ctx context.Context, f *File, broken string) error {
 		}
 		now.Total, now.Ended, now.State, now.Why = f.Total, tx.Now, Complete, broken
 		switch {
+		case f.State == Expired:
+			now.State = Expired
 		case broken != "":
 			now.State = Broken
 		case now.Total >= 0 && now.Total != now.Rows:
@@ -303,8 +304,12 @@ func (d *Desk) end(ctx context.Context, f *File, broken string) error {
 func (d *Desk) note(tx *store.Tx, f *File) error {
 	c := f.Counts
 	count := func(n int64, what string) string { return strconv.FormatInt(n, 10) + " " + what }
-	verb := map[string]string{Complete: "completed", Broken: "broke off"}[f.State]
-	e := journal.Entry{Actor: f.Actor, Verb: verb, About: reeve.Ref("file/" + f.ID), Set: d.o.Rules().Set,
+	verb := map[string]string{Complete: "completed", Broken: "broke off", Expired: "expired"}[f.State]
+	actor := f.Actor
+	if f.State == Expired {
+		actor = "program"
+	}
+	e := journal.Entry{Actor: actor, Verb: verb, About: reeve.Ref("file/" + f.ID), Set: d.o.Rules().Set,
 		Why: []string{"type " + string(f.Type), "sender " + f.Sender, count(f.Rows, "rows"), count(c.Accepted, "accepted"), count(c.Held, "held"),
 			count(c.Duplicate, "duplicate"), count(c.Refused, "refused"), "sum " + f.Read.String()}}
 	if !f.Adds() {

@@ -15,6 +15,7 @@ import (
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/internal/exchange/contract"
 	"github.com/reeve-civic/reeve/internal/exchange/feed/hook"
+	"github.com/reeve-civic/reeve/internal/exchange/feed/parts"
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -188,6 +189,9 @@ func (d *Desk) tidy(ctx context.Context) (n int, err error) {
 	now := d.o.Now()
 	if since := now.Sub(d.tidied); since >= 0 && since < tidyEvery {
 		return 0, nil
+	}
+	if n, err = d.expire(ctx, now); n > 0 || err != nil {
+		return n, err
 	}
 	before, old := now.Add(-keepFaults), false
 	if err = d.o.DB.View(ctx, func(tx *store.Tx) error { old, err = anyOld(tx, before); return err }); err != nil || !old {
@@ -491,7 +495,7 @@ func (d *Desk) takeRows(ctx context.Context, from *origin, f *File, p connector.
 		}
 		return d.putPosition(tx, from.feed.root, at)
 	}
-	broken, err := d.pour(ctx, f, from.actor, r, 0, position)
+	broken, err := d.pour(ctx, f, from.actor, r, parts.Until{}, position)
 	cerr := r.Close()
 	d.mu.Lock()
 	from.lane.did += f.Rows - before

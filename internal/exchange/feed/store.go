@@ -94,6 +94,9 @@ func (d *Desk) moveFile(tx *store.Tx, f *File) error {
 }
 
 func (d *Desk) endFile(tx *store.Tx, f *File) error {
+	if _, err := tx.Exec(`delete from feed_part where file = ?`, f.ID); err != nil {
+		return err
+	}
 	_, err := tx.Exec(`update feed_file set state = ?, total = ?, why = ?, ended = ? where id = ?`, f.State, f.Total, f.Why, f.Ended, f.ID)
 	return err
 }

@@ -145,6 +145,8 @@ func (f *File) status() (text string, tone ui.Tone) {
 	switch {
 	case f.State == Receiving:
 		return "Receiving", ui.Info
+	case f.State == Expired:
+		return "Nobody finished it", ui.Bad
 	case f.State == Broken:
 		return "Broke off", ui.Bad
 	case !f.Adds():

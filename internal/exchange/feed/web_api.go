@@ -7,17 +7,17 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"hash"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector/format"
+	"github.com/reeve-civic/reeve/internal/exchange/feed/parts"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -255,98 +255,91 @@ func (o api) rows(w http.ResponseWriter, r *http.Request) error {
 	if f, err = o.d.File(r.Context(), f.ID); err != nil { // as it is now that nobody else moves it
 		return err
 	}
-	after, whole := int64(0), true
+	var after *parts.Until
 	if s := r.URL.Query().Get("after"); s != "" {
-		whole = false
-		if after, err = strconv.ParseInt(s, 10, 64); err != nil || after != f.Rows {
+		if after, err = o.d.partsOf(r.Context(), f); err != nil {
+			return err
+		}
+		if n, err := strconv.ParseInt(s, 10, 64); err != nil || n != after.Rows {
 			_, _ = io.Copy(io.Discard, r.Body)
-			return &web.Fail{Err: reeve.E(reeve.Conflict, op, "%d rows of this file were taken: send those after that, with after=%d", f.Rows, f.Rows), More: map[string]any{"rows": f.Rows}}
+			return outOfTurn(op, f, after.Rows)
 		}
 	}
-	if err := o.d.receive(r.Context(), f, web.Actor(r.Context()), r.Body, after, whole); err != nil {
+	if err := o.d.receive(r.Context(), f, web.Actor(r.Context()), r.Body, after); err != nil {
 		return err
 	}
 	return web.JSON(w, http.StatusOK, o.d.status(f))
 }
 
-// receive takes the rows of a body; with whole it is all of the file, and the file
-// is complete after it.
-func (d *Desk) receive(ctx context.Context, f *File, actor reeve.Actor, in io.Reader, after int64, whole bool) error {
+// outOfTurn tells with which row a file goes on. Where the last part broke off it is
+// the first of that part: only so can the bytes of all parts be added up.
+func outOfTurn(op string, f *File, after int64) error {
+	text := fmt.Sprintf("%d rows of this file were taken: send those after that, with after=%d", f.Rows, f.Rows)
+	if after < f.Rows {
+		text = fmt.Sprintf("the last part broke off after row %d: send it again as it was, with after=%d; its rows that were taken are passed over", f.Rows, after)
+	}
+	return &web.Fail{Err: reeve.E(reeve.Conflict, op, "%s", text), More: map[string]any{"rows": after}}
+}
+
+// receive takes the rows of a body: those of the part that comes after others, or,
+// where after is nil, of all of the file, which is complete then.
+func (d *Desk) receive(ctx context.Context, f *File, actor reeve.Actor, in io.Reader, after *parts.Until) error {
 	const op = "exchange.feed.receive"
+	whole := after == nil
+	if whole {
+		after = new(parts.Until)
+	}
 	actor.Party = f.Sender
-	body := &body{r: in, hash: sha256.New(), n: d.arriving(f.ID)}
+	body, err := parts.New(in, d.arriving(f.ID), *after)
+	if err != nil {
+		return err
+	}
 	buffered := bufio.NewReaderSize(body, 64<<10)
 	spec := f.Spec
 	if spec.Name == "" {
 		head, _ := buffered.Peek(32 << 10) // an error comes again when it is read
-		if body.err == nil {
+		if body.Cut() == nil {
 			spec = format.Guess(f.Name, head).With(spec)
 		}
 	}
+	body.Begin(spec)
 	if t, ok := d.o.Rules().Types.Type(f.Type); ok {
 		spec.Types = typesOf(t)
 	}
 	broken := ""
 	r, err := format.NewReader(spec, buffered, d.o.Scratch)
 	if err == nil {
-		broken, err = d.pour(ctx, f, actor, cutReader{r, body}, after, nil)
+		broken, err = d.pour(ctx, f, actor, body.Rows(r), *after, nil)
 		err = errors.Join(err, r.Close())
 	}
 	var wrong *format.Error
 	switch {
-	case body.err != nil:
-		return reeve.E(reeve.Invalid, op, "the body ended before it was whole: %d rows were taken; send the file again, and it goes on from there", f.Rows)
+	case body.Cut() != nil:
+		return reeve.E(reeve.Invalid, op, "the body ended before it was whole: %d rows were taken; send the %s again, and it goes on from there", f.Rows, what(whole))
 	case errors.As(err, &wrong):
 		broken = wrong.Error()
 	case err != nil:
 		return err
 	}
 	if _, err := io.Copy(io.Discard, buffered); err != nil {
-		return reeve.E(reeve.Invalid, op, "the body ended before it was whole: %d rows were taken; send the file again, and it goes on from there", f.Rows)
+		return reeve.E(reeve.Invalid, op, "the body ended before it was whole: %d rows were taken; send the %s again, and it goes on from there", f.Rows, what(whole))
 	}
-	want, _, _ := strings.Cut(f.Version, " ")
 	switch {
 	case broken != "" && !whole:
 		return reeve.E(reeve.Invalid, op, "%s. The rows before that were taken: %d", broken, f.Rows)
 	case !whole:
-		return nil
-	case broken == "" && hex.EncodeToString(body.hash.Sum(nil)) != want:
-		broken = "the bytes that came are not those of the SHA-256 that was announced"
+		return d.partCame(ctx, f, body)
+	case broken == "":
+		broken = f.other(body.Sum())
 	}
 	return d.end(ctx, f, broken)
 }
 
-// body remembers what it was and whether it was cut off.
-type body struct {
-	r    io.Reader
-	hash hash.Hash
-	n    *atomic.Int64 // bytes that came
-	err  error
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	_, _ = b.hash.Write(p[:n]) // never fails
-	b.n.Add(int64(n))
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.err = err
+func what(whole bool) string {
+	if whole {
+		return "file"
 	}
-	return n, err
-}
-
-// cutReader keeps what a reader makes of the end of a body that was cut off from
-// being taken for rows.
-type cutReader struct {
-	format.Reader
-	body *body
-}
-
-func (c cutReader) Next() (format.Row, error) {
-	row, err := c.Reader.Next()
-	if c.body.err != nil {
-		return format.Row{}, c.body.err
-	}
-	return row, err
+	return "same part"
 }
 
 // end says that no more rows of a file will come, and how many there were.
@@ -371,10 +364,18 @@ func (o api) end(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if f.State == Receiving {
-		if *in.Rows != f.Rows {
-			return &web.Fail{Err: reeve.E(reeve.Conflict, op, "the file has %d rows, and %d were taken: send the others, with after=%d", *in.Rows, f.Rows, f.Rows), More: map[string]any{"rows": f.Rows}}
+		came, err := o.d.partsOf(r.Context(), f)
+		if err != nil {
+			return err
 		}
-		if err := o.d.end(r.Context(), f, ""); err != nil {
+		if *in.Rows != f.Rows || came.Rows != f.Rows {
+			return outOfTurn(op, f, came.Rows)
+		}
+		body, err := parts.New(nil, nil, *came)
+		if err != nil {
+			return err
+		}
+		if err := o.d.end(r.Context(), f, f.other(body.Sum())); err != nil {
 			return err
 		}
 	}

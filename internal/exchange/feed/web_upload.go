@@ -182,7 +182,7 @@ func (d *Desk) receiveUpload(ctx context.Context, u uploaded) (err error) {
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		err = d.receive(ctx, f, u.actor, in, 0, true)
+		err = d.receive(ctx, f, u.actor, in, nil)
 		if err == nil || ctx.Err() != nil || try == maxUploads {
 			return err
 		}

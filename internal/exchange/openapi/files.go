@@ -40,11 +40,11 @@ func filePaths(types []any) object {
 func file() object {
 	number := func(description string) object { return object{"type": "integer", "description": description} }
 	return object{"type": "object", "required": []any{"id", "state", "rows", "accepted", "held", "duplicate", "refused", "reconciled"}, "properties": object{
-		"id": text("Its address ends with it."), "state": object{"enum": []any{"receiving", "complete", "broken"}},
+		"id": text("Its address ends with it."), "state": object{"enum": []any{"receiving", "complete", "broken", "expired"}},
 		"rows": number("Taken so far."), "accepted": number("Of these."), "held": number("Of these."), "duplicate": number("Of these."), "refused": number("Of these."),
 		"reconciled": object{"type": "boolean", "description": "Whether it is complete and adds up, by number and by hash."},
 		"sums":       object{"type": "object", "description": "Sums of SHA-256 modulo 2^256, in hexadecimal: read is the sum of the other four."},
-		"faults":     number("Problems of its rows."), "why": text("Why it is broken."),
+		"faults":     number("Problems of its rows."), "why": text("Why it is broken or expired, and what became of its rows."),
 	}}
 }
 

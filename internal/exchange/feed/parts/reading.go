@@ -1,4 +1,4 @@
-package feed
+package parts
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 )
 
-// reading is a reader that adds up what is read: one side of the reconciliation.
-type reading struct {
+// Reading is a reader that adds up what is read: one side of the reconciliation.
+type Reading struct {
 	r      format.Reader
 	offset int64      // rows of the file before its first
 	first  int64      // number of the row of sums[0]
@@ -19,14 +19,21 @@ type reading struct {
 
 	mu   sync.Mutex
 	sums []intake.Sum // of all rows up to and with number first+i
-
 }
 
 // errOther is told where a file is not the one that was begun.
 var errOther = &format.Error{Message: "its first rows are not those that were taken before: it was changed, or is read in another way than before; give it another name"}
 
+// Add is a reader of what comes after from. Of it, rows up to the number taken were
+// taken before, and add up to before with those that came earlier.
+func Add(r format.Reader, from Until, taken int64, before intake.Sum) *Reading {
+	rd := &Reading{r: r, offset: from.Rows, first: from.Rows, taken: taken, before: before, sums: make([]intake.Sum, 1, 4096)}
+	rd.sums[0] = from.Read
+	return rd
+}
+
 // Next reads a row. It is called by one goroutine.
-func (rd *reading) Next() (format.Row, error) {
+func (rd *Reading) Next() (format.Row, error) {
 	row, err := rd.r.Next()
 	rd.mu.Lock()
 	defer rd.mu.Unlock()
@@ -53,10 +60,10 @@ func (rd *reading) Next() (format.Row, error) {
 }
 
 // Close closes what is read.
-func (rd *reading) Close() error { return rd.r.Close() }
+func (rd *Reading) Close() error { return rd.r.Close() }
 
-// upTo is the sum of the rows up to a number. What comes before it is forgotten.
-func (rd *reading) upTo(n int64) intake.Sum {
+// UpTo is the sum of the rows up to a number. What comes before it is forgotten.
+func (rd *Reading) UpTo(n int64) intake.Sum {
 	rd.mu.Lock()
 	defer rd.mu.Unlock()
 	i := n - rd.first
@@ -68,8 +75,8 @@ func (rd *reading) upTo(n int64) intake.Sum {
 	return rd.sums[0]
 }
 
-// read is the number of the last row that was read.
-func (rd *reading) read() int64 {
+// Read is the number of the last row that was read.
+func (rd *Reading) Read() int64 {
 	rd.mu.Lock()
 	defer rd.mu.Unlock()
 	return rd.first + int64(len(rd.sums)) - 1
