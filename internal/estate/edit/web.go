@@ -58,6 +58,7 @@ type task struct {
 	Form      url.Values
 	Errors    ui.Errors
 	Inputs    []input
+	Lists     []datalist
 	Text      string // the document, for editing it raw
 	Proposes  bool
 	ReadOnly  string
@@ -137,12 +138,13 @@ func blank(k def.Kind, reg *def.Registry) string {
 
 // fill makes the inputs of a form.
 func (d *Desk) fill(t *task) {
-	m := formMaker{set: d.Editor.o.Set(), form: t.Form}
+	m := formMaker{refs: refer(d.Editor.o.Set()), form: t.Form}
 	var spec map[string]any
 	if t.Object != nil {
 		spec, _ = t.Object.Value()["spec"].(map[string]any)
 	}
 	t.Inputs = m.inputs(d.Registry.Properties(t.Kind.Name), "spec", spec, 0)
+	t.Lists = m.refs.lists()
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) error {
@@ -350,7 +352,7 @@ func (d *Desk) asked(t *task) (c Change, some bool) {
 			c.Set["metadata.name"] = nil
 		}
 	}
-	s := sent{form: t.Form}
+	s := sent{form: t.Form, refs: refer(d.Editor.o.Set())}
 	var spec map[string]any
 	if t.Object != nil {
 		spec, _ = t.Object.Value()["spec"].(map[string]any)
@@ -428,6 +430,6 @@ func (t *task) hidden() (out [][2]string) {
 			out = append(out, [2]string{name, v})
 		}
 	}
-	slices.SortFunc(out, func(a, b [2]string) int { return strings.Compare(a[0]+"\x00"+a[1], b[0]+"\x00"+b[1]) })
+	slices.SortStableFunc(out, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) }) // the values of one stay in their order
 	return out
 }

@@ -23,6 +23,7 @@ type input struct {
 	Value       string
 	Values      []string
 	Options     []ui.SelectItem
+	List        string    // id of the datalist to choose from; "" for none
 	Fields      []input   // of a group
 	Items       [][]input // of a list of groups, with an empty one at the end
 }
@@ -39,7 +40,7 @@ const mostOffered = 400
 
 // form makes inputs for the fields of a kind.
 type formMaker struct {
-	set  *def.Set
+	refs *references
 	form url.Values // what was sent; nil for the values as they are
 }
 
@@ -92,7 +93,11 @@ func (m *formMaker) input(p def.Property, path string, value any, depth int) inp
 		if v, ok := value.(map[string]any); ok && m.form == nil {
 			var lines []string
 			for _, k := range slices.Sorted(maps.Keys(v)) {
-				lines = append(lines, k+": "+shown(v[k]))
+				name := k
+				if p.KeyRefs != nil {
+					name = m.refs.shown(p.KeyRefs, k)
+				}
+				lines = append(lines, name+": "+shown(v[k]))
 			}
 			in.Value = strings.Join(lines, "\n")
 		}
@@ -117,6 +122,8 @@ func (m *formMaker) list(in *input, p def.Property, path string, value any, dept
 		if m.form != nil {
 			in.Values = m.form[path]
 		}
+	case p.Refs != nil && elem.Type == "text":
+		m.offerMany(in, p, path, items)
 	case plainType(elem.Type):
 		in.Type = "lines"
 		if m.form == nil {
@@ -175,25 +182,6 @@ func (m *formMaker) choose(in *input, values []string, names map[string]string, 
 	}
 	if !found {
 		in.Options = append(in.Options, ui.SelectItem{Value: in.Value, Text: in.Value})
-	}
-}
-
-// offer offers the definitions that a field may refer to.
-func (m *formMaker) offer(in *input, p def.Property) {
-	names := map[string]string{}
-	var ids []string
-	for _, o := range m.set.Objects() {
-		if slices.Contains(p.Refs, o.Kind) {
-			ids = append(ids, o.ID)
-			names[o.ID] = o.Name
-		}
-	}
-	if len(ids) > mostOffered {
-		return
-	}
-	slices.SortFunc(ids, func(a, b string) int { return strings.Compare(strings.ToLower(names[a]), strings.ToLower(names[b])) })
-	if m.choose(in, ids, names, false); true {
-		in.Type = "select"
 	}
 }
 
@@ -261,7 +249,7 @@ func hint(p def.Property) string {
 	case p.Type == "duration":
 		out = append(out, "For example, 15m, 1h or 14d.")
 	case p.Type == "list" && p.Refs != nil:
-		out = append(out, "One id on each line.")
+		out = append(out, "Type a part of the name and choose, or write the id. Empty one to take it away.")
 	case p.Type == "list" && p.Enum == nil && plainType(p.Elem().Type):
 		out = append(out, "One on each line.")
 	case p.Type == "map":
@@ -286,6 +274,7 @@ func shown(v any) string {
 // sent reads a form: what differs from the values as they are, by path.
 type sent struct {
 	form   url.Values
+	refs   *references
 	errors ui.Errors
 }
 
@@ -346,12 +335,15 @@ func (s *sent) value(p def.Property, path string) (v any, ok bool) {
 				continue
 			}
 			k, x, found := strings.Cut(l, ":")
+			if i := strings.LastIndex(l, ":"); p.KeyRefs != nil && i > 0 { // a name may have one, too
+				k, x, found = l[:i], l[i+1:], true
+			}
 			if k = strings.TrimSpace(k); !found || k == "" {
 				s.errors.Add(fieldID(path), "%s: write each line like name: value", label(p.Name))
 				continue
 			}
 			if y := s.scalar(p.Elem(), path, strings.TrimSpace(x)); y != nil {
-				out[k] = y
+				out[s.reference(p.KeyRefs, label(p.Name), path, k)] = y
 			}
 		}
 		if len(out) == 0 {
@@ -382,10 +374,8 @@ func (s *sent) list(p def.Property, path string) (any, bool) {
 		if !s.form.Has(path) {
 			return nil, false
 		}
-		for l := range strings.Lines(clean(s.form.Get(path))) {
-			if l = strings.TrimSpace(l); l != "" {
-				out = append(out, s.scalar(elem, path, l))
-			}
+		for _, l := range several(s.form[path]) {
+			out = append(out, s.scalar(elem, path, l))
 		}
 	case elem.Type == "group" && s.form.Has("n:"+path):
 		n, _ := strconv.Atoi(s.form.Get("n:" + path))
@@ -429,5 +419,5 @@ func (s *sent) scalar(p def.Property, path, text string) any {
 		}
 		return f
 	}
-	return text
+	return s.reference(p.Refs, label(p.Name), path, text)
 }
