@@ -18,6 +18,7 @@ type importCmd struct {
 	Mapping string            `help:"YAML file that says which column is what; written by an earlier import." type:"path" placeholder:"FILE"`
 	Set     map[string]string `help:"What the import must be told, as NAME=VALUE." placeholder:"NAME=VALUE"`
 	Take    []string          `help:"Where a person and the file differ, take the file's value: \"KIND/ID FIELD\", or all." placeholder:"FIELD" sep:"none"`
+	Gone    int               `help:"How many items a whole list may take away, where that is more than a fifth of it: the preview says how many it would." placeholder:"N"`
 	Preview bool              `help:"Only say what would be written."`
 	JSON    bool              `help:"Print the report as JSON."`
 }
@@ -67,7 +68,7 @@ func (i importCmd) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in := app.ImportList{Source: i.Source, File: file, Settings: i.Set, Preview: i.Preview}
+	in := app.ImportList{Source: i.Source, File: file, Settings: i.Set, Preview: i.Preview, Gone: i.Gone}
 	if i.Mapping != "" {
 		b, err := os.ReadFile(i.Mapping)
 		if err != nil {

@@ -18,6 +18,7 @@ type ImportList struct {
 	Mapping  string            `json:"mapping"`
 	Settings map[string]string `json:"settings"`
 	Preview  bool              `json:"preview"`
+	Gone     int               `json:"gone"` // so many items may go
 }
 
 // ImportedList is what became of a list.
@@ -33,6 +34,8 @@ type ImportedList struct {
 	Changed  int                   `json:"changed"`
 	Same     int                   `json:"same"`
 	Gone     int                   `json:"gone"`
+	Losing   int                   `json:"losing,omitempty"` // of these, so many that somebody has to agree
+	Warning  string                `json:"warning,omitempty"`
 	Problems []importer.RowProblem `json:"problems"`
 	Notes    []string              `json:"notes"`
 	Unit     string                `json:"unit"`
@@ -59,6 +62,7 @@ func (a *App) importList(ctx context.Context, in ImportList) (ImportedList, erro
 	if err != nil {
 		return ImportedList{}, err
 	}
+	r.List.MayGo = in.Gone
 	do := a.blocks.estate.Inventory.Preview
 	if !in.Preview {
 		do = func(ctx context.Context, imp inventory.Import, items []inventory.Item) (inventory.Changes, error) {
@@ -71,7 +75,7 @@ func (a *App) importList(ctx context.Context, in ImportList) (ImportedList, erro
 	}
 	return ImportedList{
 		Source: src.Name, Rows: r.Rows, Taken: r.Taken, Repeated: r.Repeated, Failed: r.Failed, Skipped: r.Skipped, Unit: src.Unit, Preview: in.Preview,
-		Items: len(r.Items), Added: c.Added, Changed: c.Changed, Same: c.Same, Gone: c.Gone,
+		Items: len(r.Items), Added: c.Added, Changed: c.Changed, Same: c.Same, Gone: c.Gone, Losing: c.Losing(), Warning: c.Warning(),
 		Problems: append([]importer.RowProblem{}, r.Problems...), Notes: append([]string{}, r.Notes...),
 	}, nil
 }
@@ -91,5 +95,8 @@ func (l ImportedList) Text() string {
 		verb = "Would be imported"
 	}
 	fmt.Fprintf(&b, "%s: %d items, of which %d are new, %d change, %d are the same; %d go.\n", verb, l.Items, l.Added, l.Changed, l.Same, l.Gone)
+	if l.Preview && l.Losing > 0 {
+		fmt.Fprintf(&b, "It would take away %s: that is only done with --gone %d. If the file is a part of the list, say --set partial=yes.\n", l.Warning, l.Losing)
+	}
 	return b.String()
 }

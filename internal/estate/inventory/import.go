@@ -36,6 +36,7 @@ type Import struct {
 	// Whole says that the list names everything the source knows: what it said
 	// before and does not say now is taken back. Otherwise it is kept.
 	Whole bool
+	MayGo int // so many items may go, whoever imports says; see [Changes.Losses]
 }
 
 // Count is how many items an import touched, by what came of them. Same are those
@@ -157,6 +158,9 @@ func (s *Store) lay(ctx context.Context, by string, imp Import, items []Item, al
 	}
 	c, works, err := s.plan(ctx, imp, items)
 	if err != nil {
+		return c, err
+	}
+	if err := guard(imp, c); err != nil {
 		return c, err
 	}
 	meta, err := json.Marshal(Done{Source: imp.Source, File: imp.File, Whole: imp.Whole})

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -330,7 +331,19 @@ func mapped(vocabulary *sheet.Vocabulary, form url.Values) (*sheet.Mapping, erro
 
 func (d *Desk) carryOut(w http.ResponseWriter, r *http.Request, u *upload, v *view) error {
 	if v.Source.List {
-		c, err := d.Import(r.Context(), web.Actor(r.Context()).ID, v.Reading.List, v.Reading.Items)
+		list := v.Reading.List
+		if n, err := strconv.Atoi(r.PostForm.Get("gone")); err == nil {
+			list.MayGo = n // as many as were shown, so that no more go than were agreed to
+		}
+		if n := v.Changes.Losing(); list.Whole && n > list.MayGo {
+			v.Errors.Add("gone", "Say that %s may go, or that the file is only a part of the list", v.Changes.Warning())
+			return d.preview(w, r, v)
+		}
+		c, err := d.Import(r.Context(), web.Actor(r.Context()).ID, list, v.Reading.Items)
+		if reeve.KindOf(err) == reeve.Conflict {
+			v.Failure = reeve.Message(err)
+			return d.preview(w, r, v)
+		}
 		if err != nil {
 			return err
 		}
