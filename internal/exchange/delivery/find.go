@@ -93,6 +93,7 @@ type Stat struct {
 	Uncertain int
 	Oldest    time.Time // when the oldest that is frozen and not settled was frozen; zero for none
 	First     int64     // number of the first that waits for an earlier one; 0 for none
+	Begun     time.Time // when something was first settled; zero for never, or not known
 	Last      time.Time // when something was last settled; zero for never
 	Why       string    // what it waits for; "" when nothing is in the way
 	Since     time.Time // since when, as far as this run of the program knows
@@ -107,7 +108,7 @@ func (d *Desk) Stat(tx *store.Tx, flow string) (s Stat, err error) {
 	}
 	s.Delivered, s.Refused, s.Held = t.delivered, t.parked, t.held
 	if t.delivered > 0 || t.parked > 0 {
-		s.Last = t.last
+		s.Begun, s.Last = t.begun, t.last
 	}
 	if s.Waiting, s.Behind, s.Uncertain, err = counts(tx, flow); err != nil {
 		return s, err

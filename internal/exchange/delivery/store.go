@@ -301,25 +301,28 @@ func behindBlock(tx *store.Tx, flow string, n int64) (*block, error) {
 }
 
 func addTotal(tx *store.Tx, flow string, delivered, parked int) error {
-	_, err := tx.Exec(`insert into delivery_total (flow, delivered, parked, last, held) values (?,?,?,?,0) on conflict (flow) do update set
-		delivered = delivery_total.delivered + excluded.delivered, parked = delivery_total.parked + excluded.parked, last = excluded.last`,
-		flow, delivered, parked, tx.Now)
+	_, err := tx.Exec(`insert into delivery_total (flow, delivered, parked, last, held, begun) values (?,?,?,?,0,?) on conflict (flow) do update set
+		delivered = delivery_total.delivered + excluded.delivered, parked = delivery_total.parked + excluded.parked, last = excluded.last,
+		begun = case when delivery_total.delivered + delivery_total.parked = 0 then excluded.begun else delivery_total.begun end`,
+		flow, delivered, parked, tx.Now, tx.Now)
 	return err
 }
 
 func readTotal(tx *store.Tx, flow string) (t total, err error) {
-	var last, held int64
-	err = tx.QueryRow(`select delivered, parked, last, held from delivery_total where flow = ?`, flow).Scan(&t.delivered, &t.parked, &last, &held)
+	var last, held, begun int64
+	err = tx.QueryRow(`select delivered, parked, last, held, begun from delivery_total where flow = ?`, flow).Scan(&t.delivered, &t.parked, &last, &held, &begun)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, nil
 	}
-	t.last, t.held = time.UnixMilli(last).UTC(), held != 0
+	if t.last, t.held = time.UnixMilli(last).UTC(), held != 0; begun > 0 {
+		t.begun = time.UnixMilli(begun).UTC()
+	}
 	return t, err
 }
 
 type total struct {
 	delivered, parked int64
-	last              time.Time
+	begun, last       time.Time
 	held              bool
 }
 

@@ -156,6 +156,8 @@ type Stat struct {
 	Parked     int64 // ever
 	Waiting    int   // prepared or set aside, not settled
 	Uncertain  int
+	Begun      time.Time // since when its deliveries are counted; zero for never, or not known
+	Known      time.Time // since when it is deployed; zero for not known
 	LastSeen   time.Time // when it last carried something; zero for never
 	Quiet      bool      // nothing for longer than its definition expects
 	Delayed    bool      // behind for longer than its definition expects
@@ -212,7 +214,7 @@ func cmpText(a, b string) int {
 func (s *Stat) add(d delivery.Stat) {
 	s.Delivered, s.Waiting, s.Uncertain = d.Delivered, d.Waiting+d.Behind, d.Uncertain
 	s.Parked += d.Refused
-	s.LastSeen = d.Last
+	s.Begun, s.LastSeen = d.Begun, d.Last
 }
 
 func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, err error) {
@@ -221,8 +223,7 @@ func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, e
 		if s.Delivered, s.LastSeen, err = r.o.Steps(tx, f.ID); err != nil {
 			return s, err
 		}
-		e := f.Spec.Expect.Every
-		s.Quiet = e > 0 && !s.LastSeen.IsZero() && now.Sub(s.LastSeen) > e.D()
+		s.Quiet = f.Spec.Expect.silent(time.Time{}, s.LastSeen, now)
 		return s, nil
 	}
 	if !f.Spec.Carried() {
@@ -259,7 +260,8 @@ func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, e
 		s.State, s.Why, s.Since = "waiting", d.Why, d.Since
 	}
 	e := f.Spec.Expect
-	s.Quiet = e.Every > 0 && !s.LastSeen.IsZero() && now.Sub(s.LastSeen) > e.Every.D()
+	s.Known = cur.since
+	s.Quiet = e.silent(s.Known, s.LastSeen, now)
 	if e.MaxLag > 0 && s.Lag+int64(s.Waiting) > 0 {
 		since, err := r.waits(tx, f, passed, d)
 		if err != nil {
@@ -268,6 +270,18 @@ func (r *Runner) stat(tx *store.Tx, set *Set, f *Flow, now time.Time) (s Stat, e
 		s.Delayed = !since.IsZero() && now.Sub(since) > e.MaxLag.D()
 	}
 	return s, nil
+}
+
+// silent reports whether nothing came for longer than expected: since the last, or
+// since the flow is deployed where nothing ever came, which has maxLag more to arrive.
+func (e Expect) silent(known, last, now time.Time) bool {
+	switch {
+	case e.Every <= 0:
+		return false
+	case !last.IsZero():
+		return now.Sub(last) > e.Every.D()
+	}
+	return !known.IsZero() && now.Sub(known) > e.Every.D()+e.MaxLag.D()
 }
 
 // waits is since when the oldest record waits that a flow could have carried; zero for

@@ -14,15 +14,16 @@ type Seen struct {
 	Sender string // id of the Organisation
 	Type   reeve.RecordType
 	Counts
-	Last time.Time
+	First time.Time // zero: not known
+	Last  time.Time
 }
 
 // see adds a batch to what was seen.
 func see(tx *store.Tx, sender string, t reeve.RecordType, c Counts) error {
-	_, err := tx.Exec(`insert into intake_seen (sender, type, accepted, held, duplicate, refused, last) values (?, ?, ?, ?, ?, ?, ?)
+	_, err := tx.Exec(`insert into intake_seen (sender, type, accepted, held, duplicate, refused, last, first) values (?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (sender, type) do update set accepted = intake_seen.accepted + excluded.accepted, held = intake_seen.held + excluded.held,
 		duplicate = intake_seen.duplicate + excluded.duplicate, refused = intake_seen.refused + excluded.refused, last = excluded.last`,
-		sender, string(t), c.Accepted, c.Held, c.Duplicate, c.Refused, tx.Now)
+		sender, string(t), c.Accepted, c.Held, c.Duplicate, c.Refused, tx.Now, tx.Now)
 	return err
 }
 
@@ -30,7 +31,7 @@ func see(tx *store.Tx, sender string, t reeve.RecordType, c Counts) error {
 // id that changed is counted under the present one.
 func (d *Desk) Seen(ctx context.Context) (seen []Seen, err error) {
 	err = d.o.DB.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`select sender, type, accepted, held, duplicate, refused, last from intake_seen order by sender, type`)
+		rows, err := tx.Query(`select sender, type, accepted, held, duplicate, refused, last, first from intake_seen order by sender, type`)
 		if err != nil {
 			return err
 		}
@@ -38,17 +39,22 @@ func (d *Desk) Seen(ctx context.Context) (seen []Seen, err error) {
 		for rows.Next() {
 			var s Seen
 			var t string
-			var last int64
-			if err := rows.Scan(&s.Sender, &t, &s.Accepted, &s.Held, &s.Duplicate, &s.Refused, &last); err != nil {
+			var last, first int64
+			if err := rows.Scan(&s.Sender, &t, &s.Accepted, &s.Held, &s.Duplicate, &s.Refused, &last, &first); err != nil {
 				return err
 			}
-			s.Last = time.UnixMilli(last).UTC()
+			if s.Last = time.UnixMilli(last).UTC(); first > 0 {
+				s.First = time.UnixMilli(first).UTC()
+			}
 			s.Sender, s.Type = d.present(s.Sender, reeve.RecordType(t))
 			s.Records = s.Accepted + s.Held + s.Duplicate + s.Refused
 			if i := slices.IndexFunc(seen, func(o Seen) bool { return o.Sender == s.Sender && o.Type == s.Type }); i >= 0 {
 				seen[i].plus(s.Counts)
 				if s.Last.After(seen[i].Last) {
 					seen[i].Last = s.Last
+				}
+				if s.First.IsZero() || s.First.Before(seen[i].First) {
+					seen[i].First = s.First
 				}
 				continue
 			}
