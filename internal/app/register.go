@@ -33,7 +33,7 @@ func (a *App) openEstate(ctx context.Context) (err error) {
 			return reeve.E(reeve.Invalid, "app.Config", "check_links: %w", err)
 		}
 	}
-	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: offline.Exchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Version: offline.Version(), CheckLinks: follow.D(), Edit: o})
+	a.blocks.estate, err = estate.Open(ctx, a.k, estate.Asks{Exchange: offline.Exchange{}, Observed: a.observed, Lost: a.lostDevice, Who: a.person, Works: a.works, Version: offline.Version(), CheckLinks: follow.D(), Edit: o})
 	return err
 }
 
@@ -66,6 +66,17 @@ func (a *App) person(ctx context.Context, actor string) (p edit.Person) {
 		p.Name = cmp.Or(p.Email, actor)
 	}
 	return p
+}
+
+// works reports whether somebody is still a member of staff.
+func (a *App) works(ctx context.Context, actor string) bool {
+	left := true
+	err := a.k.DB.View(ctx, func(tx *store.Tx) error {
+		m, err := a.blocks.identity.Staff.Member(tx, actor)
+		left = m.Left
+		return err
+	})
+	return err == nil && !left
 }
 
 // observed tells the estate what went through the exchange up to now.

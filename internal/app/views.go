@@ -82,6 +82,7 @@ func (a *App) estateWaiting(ctx context.Context) (out []ui.Stat, err error) {
 		{w.Mine, "on the agenda of your boards", "/staff/boards/" + w.Board, ui.Bad},
 		{w.Requests, "requests to decide", "/staff/requests", ""},
 		{w.Tasks, "to confirm as right, by you", "/staff/estate/attest", ui.Bad},
+		{w.Waivers, "waivers of yours that end soon", "/staff/estate/attest#waivers", ui.Bad},
 		{w.Checks, "gone live: compare with what was expected", "/staff/requests", ""},
 		{w.Patches, "exploited weaknesses past their day", "/staff/estate/risk", ui.Bad},
 		{w.Notices, "notices to decide on within 90 days", "/staff/estate/spend/calendar", ""},

@@ -26,6 +26,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/roadmap"
 	"github.com/reeve-civic/reeve/internal/estate/site"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/estate/subscription"
 	"github.com/reeve-civic/reeve/internal/estate/supplier"
 	"github.com/reeve-civic/reeve/internal/estate/system"
 	"github.com/reeve-civic/reeve/internal/kernel"
@@ -48,6 +49,7 @@ type Asks struct {
 	// that says so.
 	Lost       func(tx *store.Tx, by string, a inventory.Asset, stolen bool, note string) (caseRef string, err error)
 	Who        func(ctx context.Context, actor string) edit.Person // name and address of an actor ("staff/3")
+	Works      func(ctx context.Context, actor string) bool        // still a member of staff; nil: everybody is
 	Version    string                                              // of the program
 	CheckLinks time.Duration                                       // how often the links of services are followed; 0: only when somebody asks
 	Edit       edit.Options                                        // where definitions are changed; the rest is filled in
@@ -63,6 +65,8 @@ type Estate struct {
 
 	k    *kernel.Kernel
 	asks Asks
+
+	subscriptions *subscription.Keeper
 
 	making sync.Mutex  // held while the snapshot of now is made
 	stale  atomic.Bool // somebody was given one that lacks the last observations

@@ -31,6 +31,8 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/search"
 	"github.com/reeve-civic/reeve/internal/estate/spend"
 	"github.com/reeve-civic/reeve/internal/estate/standing"
+	"github.com/reeve-civic/reeve/internal/estate/subscription"
+	"github.com/reeve-civic/reeve/internal/estate/waiver"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 )
@@ -69,6 +71,9 @@ func (e *Estate) rooms(ctx context.Context) (err error) {
 		return err
 	}
 	k.Chore("estate/services", e.Services.Step)
+	if e.subscriptions, err = subscription.Open(ctx, subscription.Options{DB: k.DB, Journal: k.Journal, Zone: k.Zone, Works: e.asks.Works}); err != nil {
+		return err
+	}
 	e.mount()
 	return nil
 }
@@ -84,11 +89,20 @@ func (e *Estate) mount() {
 	(&search.Desk{Desk: desk, Search: new(search.Search)}).Mount(k.Web)
 	(&roadmap.Desk{Desk: desk, Measures: e.Measures.Series}).Mount(k.Web)
 	(&performance.Desk{Desk: desk, Keeper: e.Measures}).Mount(k.Web)
-	(&spend.Desk{Desk: desk, Body: k.Body, Host: host(k.BaseURL), Match: e.match}).Mount(k.Web)
+	contracts := &spend.Desk{Desk: desk, Body: k.Body, Host: host(k.BaseURL), Match: e.match}
+	contracts.Mount(k.Web)
+	(&subscription.Desk{Desk: desk, Keeper: e.subscriptions, BaseURL: k.BaseURL, Calendar: func(ctx context.Context) ([]byte, error) {
+		s, err := e.At(ctx, def.Date{})
+		if err != nil {
+			return nil, err
+		}
+		return contracts.ICS(s)
+	}}).Mount(k.Web)
 	(&custody.Desk{Desk: desk, Inventory: e.Inventory, Lost: e.asks.Lost, Who: e.directoryID}).Mount(k.Web)
 	(&risk.Desk{Desk: desk, Inventory: e.Inventory}).Mount(k.Web)
 	(&owner.Desk{Desk: desk}).Mount(k.Web)
 	(&carbon.Desk{Desk: desk}).Mount(k.Web)
+	(&waiver.Desk{Desk: desk, Problems: k.Defs.Problems}).Mount(k.Web)
 	(&standing.Desk{Desk: desk, Edit: e.edit}).Mount(k.Web)
 	(&scenario.Desk{Desk: desk, Comparer: scenario.Comparer{Draft: e.Draft, Carbon: Carbon}}).Mount(k.Web)
 	(&intake.Desk{Desk: desk, Keeper: e.Requests, Name: e.name, Known: e.known, Draft: e.draft, Edit: e.edit}).Mount(k.Web)

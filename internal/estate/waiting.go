@@ -11,6 +11,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/risk"
 	"github.com/reeve-civic/reeve/internal/estate/spend"
+	"github.com/reeve-civic/reeve/internal/estate/waiver"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -25,6 +26,7 @@ type Waiting struct {
 	Board    string // the first of those boards
 	Checks   int    // requests that went live long enough ago to be compared with what was expected
 	Tasks    int    // things that the person should say are right
+	Waivers  int    // waivers that the person sees to and that end soon
 	Patches  int    // places with an exploited vulnerability past its day
 	KEV      bool   // whether Patches is known
 	Notices  int    // contracts whose last day for notice comes soon, undecided
@@ -62,7 +64,7 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 		}
 	}
 	if w.Person != "" {
-		w.Tasks = custody.Due(s, w.Person)
+		w.Tasks, w.Waivers = custody.Due(s, w.Person), len(waiver.Mine(s, w.Person))
 	}
 	r := e.risks.Get(s, func() *risk.Report { return risk.New(s) })
 	w.KEV = r.KEV

@@ -13,12 +13,14 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/sarif"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/standing"
+	"github.com/reeve-civic/reeve/internal/estate/waiver"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
 // Standards is how a folder of definitions stands against its standards.
 type Standards struct {
 	standing.Report
+	Waivers []waiver.Row `json:"waivers"`
 	outcome *standard.Outcome
 	prefix  string
 }
@@ -36,7 +38,7 @@ func CheckStandards(ctx context.Context, folder fs.FS, library bool, prefix stri
 			return nil, nil, err
 		}
 	}
-	return &Standards{standing.NewReport(o, prefix), o, prefix}, nil, nil
+	return &Standards{standing.NewReport(o, prefix), waiver.Rows(s), o, prefix}, nil, nil
 }
 
 // SARIF writes the report in the format that code hosts show.

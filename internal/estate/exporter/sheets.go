@@ -14,6 +14,7 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/catalogue"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/waiver"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -42,6 +43,7 @@ func sheets(s *register.Snapshot) []sheet {
 		{"services", []string{"id", "name", "description", "audience", "organisation", "systems", "online", "updated"}, services(s)},
 		{"assets", []string{"id", "name", "type", "maker", "model", "serial", "state", "site", "contract", "systems", "bought", "warranty", "last seen", "cost"}, assets(s)},
 		{"standards", []string{"id", "name", "severity", "met", "not met", "not known", "waived"}, standings(s)},
+		{"waivers", []string{"id", "name", "standard", "kind", "subject", "owner", "approved by", "granted", "expires", "state", "times before", "reason"}, waivers(s)},
 		{"findings", []string{"standard", "kind", "id", "name", "result"}, findings(s)},
 	}
 }
@@ -240,6 +242,16 @@ func standings(s *register.Snapshot) iter.Seq[[]string] {
 		}
 		for _, t := range s.Outcome.Standings {
 			if !yield([]string{t.ID, t.Name, t.Spec.Severity, strconv.Itoa(t.Pass), strconv.Itoa(t.Fail), strconv.Itoa(t.Unknown), strconv.Itoa(t.Waived)}) {
+				return
+			}
+		}
+	}
+}
+
+func waivers(s *register.Snapshot) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, l := range waiver.List(s) {
+			if !yield([]string{l.ID, l.Name, l.Standard, l.Kind, l.Subject, l.Owner, l.ApprovedBy, date(&l.Granted), date(&l.Expires), l.State, strconv.Itoa(l.Before), l.Reason}) {
 				return
 			}
 		}

@@ -203,17 +203,21 @@ func (d *Desk) calendar(w http.ResponseWriter, r *http.Request) error {
 	return d.show(w, r, s, "Renewals and notice dates", calendarPage(s, ahead(s, r.URL.Query().Get("show"))), crumb)
 }
 
-// ics answers with the calendar for programs: from three months ago on.
+// ICS is the calendar for programs: from three months ago on.
+func (d *Desk) ICS(s *register.Snapshot) ([]byte, error) {
+	host := d.Host
+	if host == "" {
+		host = "reeve.invalid"
+	}
+	return Calendar(d.Body, host, Events(s, s.Today.AddDays(-Grace)), s.At)
+}
+
 func (d *Desk) ics(w http.ResponseWriter, r *http.Request) error {
 	s, err := d.Snapshot(r)
 	if err != nil {
 		return err
 	}
-	host := d.Host
-	if host == "" {
-		host = "reeve.invalid"
-	}
-	b, err := Calendar(d.Body, host, Events(s, s.Today.AddDays(-Grace)), s.At)
+	b, err := d.ICS(s)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -47,6 +48,7 @@ type WaiverSpec struct {
 	Subject    string   `json:"subject" def:"required" doc:"Id of the entity that need not meet it."`
 	Reason     string   `json:"reason" def:"required" doc:"Why that was agreed."`
 	ApprovedBy string   `json:"approvedBy" def:"required" doc:"Directory id of the person or post that agreed."`
+	Owner      string   `json:"owner,omitempty" doc:"Directory id of who sees to it that it is not needed any more; the owner of the entity if not given."`
 	Granted    def.Date `json:"granted" def:"required" doc:"Date on which it was agreed."`
 	Expires    def.Date `json:"expires" def:"required" doc:"Last day on which it counts; at most the standard's maxWaiver after it was granted."`
 }
@@ -88,6 +90,12 @@ func checkStandard(c *def.Checker, o *def.Object) {
 	if s.MaxWaiver != nil && days(*s.MaxWaiver) < 1 {
 		c.Problem("spec.maxWaiver", "a waiver lasts at least a day: leave maxWaiver out if the standard cannot be waived")
 	}
+}
+
+// AboutWaiver reports whether a problem is that a waiver cannot be had as it is
+// written.
+func AboutWaiver(p def.Problem) bool {
+	return strings.HasPrefix(p.Message, "the waiver ") || strings.Contains(p.Message, "cannot be waived: ")
 }
 
 func checkWaiver(c *def.Checker, o *def.Object) {
