@@ -32,9 +32,11 @@ const Window = 90 * 24 * time.Hour
 
 // How much is kept in memory before it is written, and how much at once.
 const (
-	keepTail = 20_000
-	chunk    = 10_000
-	perQuery = 400
+	chunk     = 10_000
+	mostChunk = 40_000 // where the index is large
+	keepTail  = 2 * chunk
+	perUpdate = 5_000 // of them: all writers wait meanwhile
+	perQuery  = 400
 	// mostLag is how many record numbers the index may be behind though little waits
 	// to be written: all records from there on are read again at the next start.
 	mostLag = 100_000
@@ -387,7 +389,7 @@ func (x *Index) skip(ctx context.Context) error {
 		if waiting+len(buf.entries) > 0 {
 			return nil
 		}
-		return write(tx, nil, tx.Head().Record-1)
+		return writeMark(tx, tx.Head().Record-1)
 	})
 }
 
@@ -405,18 +407,27 @@ func (x *Index) forget(ctx context.Context) (did int, err error) {
 	return len(old), x.db.Update(ctx, func(tx *store.Tx) error { return drop(tx, old, before) })
 }
 
+// much is how many keys are written at once: they are in no order that the index
+// knows, and in a large one only among many do several fall on the same page.
+func (x *Index) much() int {
+	if x.sieve == nil {
+		return chunk
+	}
+	return max(chunk, min(x.sieve.keys/32, mostChunk))
+}
+
 // Step writes what is oldest in memory to the index, where there is much of it.
 // It reports how many keys it wrote.
 func (x *Index) Step(ctx context.Context) (did int, err error) {
 	x.mu.Lock()
-	waiting, sieved := len(x.fifo), x.sieve != nil || x.tooMany
+	waiting, much, sieved := len(x.fifo), x.much(), x.sieve != nil || x.tooMany
 	x.mu.Unlock()
 	if !sieved {
 		if err := x.sift(ctx, nil); err != nil {
 			return 0, err
 		}
 	}
-	if waiting <= keepTail {
+	if waiting <= 2*much {
 		late, err := x.late(ctx)
 		switch {
 		case err != nil:
@@ -429,7 +440,7 @@ func (x *Index) Step(ctx context.Context) (did int, err error) {
 	}
 	x.mu.Lock()
 	// All keys of the last number go together: a header's and a type's may share it.
-	n := min(chunk, len(x.fifo))
+	n := min(much, len(x.fifo))
 	for n < len(x.fifo) && x.fifo[n].seen.N == x.fifo[n-1].seen.N {
 		n++
 	}
@@ -449,8 +460,14 @@ func (x *Index) Step(ctx context.Context) (did int, err error) {
 	if err := x.sift(ctx, out); err != nil {
 		return 0, err
 	}
-	err = x.db.Update(ctx, func(tx *store.Tx) error { return write(tx, out, upto) })
-	if err != nil {
+	// Until all of it is there the mark stays: after a crash the rest is recalled, and
+	// what is written twice is the same.
+	for part := range slices.Chunk(out, perUpdate) {
+		if err := x.db.Update(ctx, func(tx *store.Tx) error { return write(tx, part) }); err != nil {
+			return 0, err
+		}
+	}
+	if err := x.db.Update(ctx, func(tx *store.Tx) error { return writeMark(tx, upto) }); err != nil {
 		return 0, err
 	}
 	x.mu.Lock()

@@ -1,6 +1,7 @@
 package once
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -15,7 +16,7 @@ func TestFindWhileAKeyMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, seen := x.Key("org-x", "rec-x", "k"), Seen{N: 1, Epoch: 1, Digest: x.Digest([]byte("{}"))}
-	if err := db.Update(t.Context(), func(tx *store.Tx) error { return write(tx, []entry{{h, seen}}, 1) }); err != nil {
+	if err := db.Update(t.Context(), func(tx *store.Tx) error { return errors.Join(write(tx, []entry{{h, seen}}), writeMark(tx, 1)) }); err != nil {
 		t.Fatal(err)
 	}
 	x.written = true

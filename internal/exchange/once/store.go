@@ -62,8 +62,8 @@ func lookUp(tx *store.Tx, hashes []Hash) (map[Hash]Seen, error) {
 	return found, nil
 }
 
-// write adds entries, sorted by hash, and says up to which number all are there.
-func write(tx *store.Tx, entries []entry, upto int64) error {
+// write adds entries, sorted by hash.
+func write(tx *store.Tx, entries []entry) error {
 	const columns, perInsert = 8, 100
 	args := make([]any, 0, columns*perInsert)
 	for len(entries) > 0 {
@@ -85,6 +85,11 @@ func write(tx *store.Tx, entries []entry, upto int64) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// writeMark says up to which number all are there.
+func writeMark(tx *store.Tx, upto int64) error {
 	_, err := tx.Exec(`update once_mark set upto = ? where part = 0`, upto)
 	return err
 }
