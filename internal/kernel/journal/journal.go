@@ -188,15 +188,20 @@ func (p *pending) Flush(tx *store.Tx) error {
 		row := pack{first: n}
 		row.hashes = slices.Grow(room.hashes[:0], 2*packEntries*tlog.HashSize)
 		plain := slices.Grow(room.plain[:0], min(len(p.data)-start, packBytes)+packEntries*2)
-		for ; i < len(p.ends) && n-row.first < packEntries && (n == row.first || len(plain)+p.ends[i]-start <= packBytes); i++ {
-			e := p.data[start:p.ends[i]]
-			tree, row.hashes = tree.grow(n, p.leaf(e), row.hashes)
+		from, to := start, i
+		for ; to < len(p.ends) && to-i < packEntries && (to == i || len(plain)+p.ends[to]-start <= packBytes); to++ {
+			e := p.data[start:p.ends[to]]
 			plain = append(binary.AppendUvarint(plain, uint64(len(e))), e...)
-			start = p.ends[i]
+			start = p.ends[to]
+		}
+		packed := make(chan []byte, 1)
+		go func() { packed <- p.j.enc.EncodeAll(plain, room.entries[:0]) }() // while they are hashed
+		for ; i < to; i++ {
+			tree, row.hashes = tree.grow(n, p.leaf(p.data[from:p.ends[i]]), row.hashes)
+			from = p.ends[i]
 			n++
 		}
-		row.last = n - 1
-		row.entries = p.j.enc.EncodeAll(plain, room.entries[:0])
+		row.last, row.entries = n-1, <-packed
 		room.plain, room.entries, room.hashes = plain, row.entries, row.hashes
 		row.sum = row.sumUp()
 		if err := insertPack(tx, row); err != nil {

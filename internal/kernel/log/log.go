@@ -11,9 +11,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
@@ -130,11 +133,12 @@ type pending struct {
 	fresh []fresh
 }
 
-// fresh is a pack as it was written.
+// fresh is a pack as it is written.
 type fresh struct {
 	m     meta
 	recs  []Record
 	bytes int
+	data  []byte // sealed, until it is written
 }
 
 // Committed puts what was written where flows, which read it next, find it.
@@ -159,19 +163,33 @@ func (p *pending) Flush(tx *store.Tx) error {
 			n++
 		}
 		m := meta{first: recs[0].N, last: recs[n-1].N, typ: recs[0].Type, count: int64(n)}
-		plain := encode(p.l.room(), recs[:n], p.epoch, p.nonce, bytes)
-		data, err := seal.Pack(p.l.keys, plain, m.aad())
-		p.l.plain.Put(&plain)
-		if err != nil {
-			return err
-		}
-		if err := insertPack(tx, m, data); err != nil {
-			return err
-		}
-		p.fresh = append(p.fresh, fresh{m, recs[:n:n], bytes})
+		p.fresh = append(p.fresh, fresh{m: m, recs: recs[:n:n], bytes: bytes})
 		recs = recs[n:]
 	}
+	var g errgroup.Group // all writers wait for this: it is worth all cores
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range p.fresh {
+		g.Go(func() error { return p.pack(&p.fresh[i]) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i := range p.fresh {
+		f := &p.fresh[i]
+		if err := insertPack(tx, f.m, f.data); err != nil {
+			return err
+		}
+		f.data = nil
+	}
 	return nil
+}
+
+// pack compresses and seals.
+func (p *pending) pack(f *fresh) (err error) {
+	plain := encode(p.l.room(), f.recs, p.epoch, p.nonce, f.bytes)
+	f.data, err = seal.Pack(p.l.keys, plain, f.m.aad())
+	p.l.plain.Put(&plain)
+	return err
 }
 
 // aad binds a pack to its place.
@@ -266,6 +284,7 @@ func (l *Log) ReadTx(tx *store.Tx, t reeve.RecordType, after int64, limit int) (
 		if err != nil {
 			return nil, err
 		}
+		out = slices.Grow(out, min(limit, have)-len(out))
 		for _, recs := range read {
 			i, _ := find(recs, after+1)
 			out = append(out, recs[i:min(len(recs), i+limit-len(out))]...)
@@ -284,6 +303,9 @@ func (l *Log) ReadTypes(ctx context.Context, types []reeve.RecordType, after int
 // ReadTypesTx is ReadTx for records of any of several types, by number: one read
 // for each. It is for a type that had other ids before.
 func (l *Log) ReadTypesTx(tx *store.Tx, types []reeve.RecordType, after int64, limit int) ([]Record, error) {
+	if len(types) == 1 {
+		return l.ReadTx(tx, types[0], after, limit)
+	}
 	var out []Record
 	for _, t := range types {
 		recs, err := l.ReadTx(tx, t, after, limit)
@@ -292,9 +314,7 @@ func (l *Log) ReadTypesTx(tx *store.Tx, types []reeve.RecordType, after int64, l
 		}
 		out = append(out, recs...)
 	}
-	if len(types) > 1 {
-		slices.SortFunc(out, func(a, b Record) int { return cmp.Compare(a.N, b.N) })
-	}
+	slices.SortFunc(out, func(a, b Record) int { return cmp.Compare(a.N, b.N) })
 	return out[:min(limit, len(out))], nil
 }
 
