@@ -43,7 +43,8 @@ func TestFilterSeesWhatItReads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, want := f.keep(t.Context(), seen, today), f.keep(t.Context(), whole, today)
+		got := f.keep(t.Context(), map[string]any{"record": seen, "today": today})
+		want := f.keep(t.Context(), map[string]any{"record": whole, "today": today})
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s on %s: %+v, want %+v", src, doc, got, want)
 		}

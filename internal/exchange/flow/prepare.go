@@ -70,8 +70,9 @@ func (s *Set) prepareAll(ctx context.Context, f *Flow, now time.Time, recs []rec
 
 // room is the memory that records are prepared in, one after the other.
 type room struct {
-	cut    []byte // used again for each
-	bodies []byte // what was made of all
+	cut    []byte         // used again for each
+	vars   map[string]any // of the filter, used again for each
+	bodies []byte         // what was made of all
 }
 
 // roomBytes is how much is made at once for bodies.
@@ -114,7 +115,11 @@ func (s *Set) prepare(ctx context.Context, f *Flow, today def.Date, rec *reclog.
 		if err != nil {
 			return parked("cut", "the record is not well-formed JSON after the cut")
 		}
-		if res := f.keep(ctx, doc, today); res.decision != Sent {
+		if w.vars == nil {
+			w.vars = map[string]any{"today": today}
+		}
+		w.vars["record"] = doc
+		if res := f.keep(ctx, w.vars); res.decision != Sent {
 			return res
 		}
 	}
@@ -211,8 +216,8 @@ func (f *Flow) term(ctx context.Context, rec *reclog.Record) (*agreement.Term, r
 	return nil, result{decision: Outside}
 }
 
-func (f *Flow) keep(ctx context.Context, doc any, today def.Date) result {
-	r, err := f.filter.Eval(ctx, map[string]any{"record": doc, "today": today})
+func (f *Flow) keep(ctx context.Context, vars map[string]any) result {
+	r, err := f.filter.Eval(ctx, vars)
 	switch {
 	case err != nil:
 		var re *rules.Error
