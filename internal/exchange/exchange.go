@@ -135,7 +135,7 @@ func (x *Exchange) openDoor(ctx context.Context, k *kernel.Kernel, asks Asks) (e
 	}
 	x.Workbench, err = workbench.New(ctx, workbench.Options{DB: k.DB, Keys: k.Keys, Journal: k.Journal, Ward: x.Quarantine, Log: k.Slog,
 		Types: func() *contract.Set { return x.Rules().Types }, Set: func() string { return x.Rules().Set },
-		Box: &sandbox.Box{Command: asks.MapWorker}, Zone: k.Zone, Name: asks.names(k), Lineage: lineage(k)})
+		Box: &sandbox.Box{Command: asks.MapWorker}, Bus: k.Bus, Zone: k.Zone, Name: asks.names(k), Lineage: lineage(k)})
 	if err != nil {
 		return err
 	}

@@ -152,6 +152,11 @@ func open(t testing.TB, db *store.DB) *house {
 
 func openWith(t testing.TB, db *store.DB, definitions string) *house {
 	t.Helper()
+	return openAsking(t, db, definitions, exchange.Asks{})
+}
+
+func openAsking(t testing.TB, db *store.DB, definitions string, asks exchange.Asks) *house {
+	t.Helper()
 	h := &house{t: t, keys: map[string]bool{}}
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -206,7 +211,7 @@ func openWith(t testing.TB, db *store.DB, definitions string) *house {
 		t.Fatal(problems)
 	}
 	h.k = k
-	h.x, err = exchange.Open(ctx, k, exchange.Asks{})
+	h.x, err = exchange.Open(ctx, k, asks)
 	must(t, err)
 	return h
 }

@@ -2,9 +2,11 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/alert"
@@ -39,10 +41,16 @@ func (x *Exchange) openAlerts(ctx context.Context, k *kernel.Kernel) (err error)
 		Set: func() string { return x.Rules().Set }, Look: x.late,
 		Name: func(about reeve.Ref) string {
 			kind, id, _ := strings.Cut(string(about), "/")
+			if kind == "rule" {
+				return "Rule " + id
+			}
 			return name(map[string]string{"flow": "Flow", "interface": "Interface"}[kind], id)
 		},
 		Href: func(about reeve.Ref) string {
 			kind, id, _ := strings.Cut(string(about), "/")
+			if kind == "rule" {
+				return "/staff/corrections#rules"
+			}
 			return map[string]string{"flow": "/staff/flows/", "interface": "/staff/feeds/"}[kind] + id
 		}})
 	if err != nil {
@@ -70,6 +78,10 @@ func (x *Exchange) around() flow.Around {
 	}
 }
 
+// ruleAlert is how long people are told of a rule that was stopped, if nobody switches
+// it on again.
+const ruleAlert = 7 * 24 * time.Hour
+
 // late tells what is not as its definition expects.
 func (x *Exchange) late(ctx context.Context) (found []alert.Finding, err error) {
 	stats, err := x.Flows.Volumes(ctx)
@@ -84,6 +96,13 @@ func (x *Exchange) late(ctx context.Context) (found []alert.Finding, err error) 
 		if s.Delayed {
 			found = append(found, alert.Finding{About: about, What: "late", Why: "Records wait for longer than expected"})
 		}
+	}
+	stopped, err := x.Workbench.Stopped(ctx, ruleAlert)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range stopped {
+		found = append(found, alert.Finding{About: reeve.Ref(fmt.Sprintf("rule/%d", r.ID)), What: "stopped", Why: "The rule was switched off: " + r.Why})
 	}
 	for id, why := range x.Feeds.Unread() {
 		found = append(found, alert.Finding{About: reeve.Ref("interface/" + id), What: "unread", Why: "It cannot be read: " + why})

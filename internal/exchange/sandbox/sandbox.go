@@ -37,10 +37,11 @@ const (
 	MaxSource = 8 << 10         // bytes of a map
 	perCall   = 5 * time.Second // of calculating
 	patience  = time.Minute     // until an answer
-	perBatch  = 200             // records in one call of the process
-	batchSize = 4 << 20         // bytes in one, about
-	memory    = 384 << 20       // that the process may come to
-	addresses = 4 << 30         // of address space, should it come there faster than it looks
+	quickly   = 10 * time.Second
+	perBatch  = 200       // records in one call of the process
+	batchSize = 4 << 20   // bytes in one, about
+	memory    = 384 << 20 // that the process may come to
+	addresses = 4 << 30   // of address space, should it come there faster than it looks
 	idle      = time.Minute
 )
 
@@ -48,6 +49,9 @@ const (
 type Box struct {
 	Command []string // the program that calls Serve, and its arguments
 	Timeout time.Duration
+	// Quick maps are kept from being slow: others wait for what they make. They may
+	// calculate for a fifth of a second, and a little for each record.
+	Quick bool
 
 	mu    sync.Mutex
 	p     *process
@@ -62,8 +66,9 @@ type Result struct {
 }
 
 type request struct {
-	Source string            `json:"source"`
-	Bodies []json.RawMessage `json:"bodies"`
+	Source    string            `json:"source"`
+	Bodies    []json.RawMessage `json:"bodies"`
+	Calculate time.Duration     `json:"calculate,omitempty"` // at most, if less than perCall
 }
 
 type answer struct {
@@ -85,7 +90,11 @@ func (b *Box) Run(ctx context.Context, source string, bodies []json.RawMessage) 
 			size += len(bodies[n])
 			n++
 		}
-		a, err := b.call(ctx, request{source, bodies[:n]})
+		in := request{Source: source, Bodies: bodies[:n]}
+		if b.Quick {
+			in.Calculate = 200*time.Millisecond + time.Duration(n)*time.Millisecond + time.Duration(size)*250
+		}
+		a, err := b.call(ctx, in)
 		switch {
 		case err != nil:
 			return nil, err
@@ -99,11 +108,17 @@ func (b *Box) Run(ctx context.Context, source string, bodies []json.RawMessage) 
 	return out, nil
 }
 
+// errSlow is no fault of the map: the machine does not come to it.
+var errSlow = reeve.E(reeve.Transient, "sandbox.Run", "the machine is too busy at the moment to carry the correction out: try again")
+
 var errBounds = reeve.E(reeve.TooLarge, "sandbox.Run", "the correction takes too long or makes too much: it was stopped")
 
 func (b *Box) timeout() time.Duration {
-	if b.Timeout > 0 {
+	switch {
+	case b.Timeout > 0:
 		return b.Timeout
+	case b.Quick:
+		return quickly
 	}
 	return patience
 }
@@ -146,7 +161,7 @@ func (b *Box) call(ctx context.Context, in request) (answer, error) {
 	case <-timer.C:
 		b.end()
 		<-done
-		return answer{}, errBounds
+		return answer{}, errSlow
 	case <-ctx.Done():
 		b.end()
 		<-done
@@ -248,7 +263,7 @@ func Serve(in io.Reader, out io.Writer) error {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // records would be in it
 	var until atomic.Int64
 	go watch(&until)
-	s, dec, enc := new(server), json.NewDecoder(in), json.NewEncoder(out)
+	s, dec, enc := &server{env: mapping.NewEnvironment()}, json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var r request
 		if err := dec.Decode(&r); err != nil {
@@ -257,7 +272,11 @@ func Serve(in io.Reader, out io.Writer) error {
 			}
 			return err
 		}
-		until.Store(int64(calculated() + perCall))
+		limit := perCall
+		if r.Calculate > 0 {
+			limit = min(limit, r.Calculate)
+		}
+		until.Store(int64(calculated() + limit))
 		a := s.answer(r)
 		until.Store(0)
 		if err := enc.Encode(a); err != nil {

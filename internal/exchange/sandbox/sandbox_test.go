@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
@@ -88,6 +89,24 @@ func TestHostile(t *testing.T) {
 				t.Fatal("the next one", err)
 			}
 		})
+	}
+}
+
+// A map that others wait for may calculate far less: what takes a second is stopped
+// there, and one of many records is not.
+func TestQuick(t *testing.T) {
+	b := box(t)
+	b.Quick, b.Timeout = true, time.Minute // on a busy machine too
+	many := make([]json.RawMessage, 200)
+	for i := range many {
+		many[i] = json.RawMessage(`{"a":"` + strings.Repeat("x", 1000) + `"}`)
+	}
+	if out, err := b.Run(t.Context(), "root = this\nroot.a = this.a.uppercase()", many); err != nil || len(out) != 200 || out[199].Error != "" {
+		t.Fatal(err)
+	}
+	slow := "root = this\nroot.n = this.a.split(\"\").map_each(x -> this.a.split(\"\").length()).sum()\nroot.m = this.a.split(\"\").map_each(x -> this.a.split(\"\").map_each(y -> y + x).length()).sum()"
+	if _, err := b.Run(t.Context(), strings.Repeat(slow+"\n", 8), many[:1]); reeve.KindOf(err) != reeve.TooLarge {
+		t.Errorf("%v", err)
 	}
 }
 

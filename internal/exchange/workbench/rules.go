@@ -3,6 +3,7 @@ package workbench
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -31,7 +32,13 @@ type Rule struct {
 	Last       time.Time
 	Changed    time.Time // when it was switched on or off
 	ChangedBy  string
+	Strikes    int    // how often it took too long since it was switched on
+	Why        string // the program switched it off
 }
+
+// maxStrikes is how often a rule may take too long before it is switched off. Once may
+// be a record like no other; a rule that does so again would hold others up.
+const maxStrikes = 3
 
 // keepRule makes a rule of a correction that is released. A rule for the same
 // mistake of the same sender is replaced by it.
@@ -65,7 +72,11 @@ func (b *Bench) tellRule(tx *store.Tx, by, verb string, id int64, why ...string)
 }
 
 func (b *Bench) switchTo(tx *store.Tx, id int64, on bool, by string, why ...string) error {
-	if err := switchRule(tx, id, on, by); err != nil {
+	stopped := ""
+	if by == program {
+		stopped = strings.Join(why, ", ")
+	}
+	if err := switchRule(tx, id, on, by, stopped); err != nil {
 		return err
 	}
 	verb := "switched off"
@@ -146,7 +157,7 @@ func (b *Bench) Mend(ctx context.Context, sender string, t *contract.Type, bad [
 		if len(hs) == 0 {
 			continue
 		}
-		ms, err := b.run(ctx, t, r.Source, r.Sees, hs)
+		ms, err := b.run(ctx, b.door, t, r.Source, r.Sees, hs)
 		if err != nil {
 			b.stop(ctx, r, err)
 			continue
@@ -173,22 +184,58 @@ func (b *Bench) has(t *contract.Type, sender, mistake string, ps []reeve.Problem
 	return false
 }
 
-// stop switches off a rule that takes too long or no longer compiles: it would do
-// so with every record.
+// program is who switches a rule off that cannot be carried out.
+const program = "program"
+
+// stop deals with a rule that could not be carried out: what it would have put right
+// is held. One that no longer compiles is switched off, and one that takes too long
+// again and again: it would do so with every record.
 func (b *Bench) stop(ctx context.Context, r Rule, why error) {
-	if k := reeve.KindOf(why); k != reeve.TooLarge && k != reeve.Invalid {
-		b.o.Log.Warn("a rule could not be tried", "rule", r.ID, "error", why)
+	k := reeve.KindOf(why)
+	b.o.Log.Warn("a rule could not be carried out", "rule", r.ID, "error", why)
+	if k != reeve.TooLarge && k != reeve.Invalid {
 		return
 	}
-	b.o.Log.Warn("a rule was switched off", "rule", r.ID, "error", why)
 	ctx = context.WithoutCancel(ctx)
-	err := b.o.DB.Update(ctx, func(tx *store.Tx) error { return b.switchTo(tx, r.ID, false, "program", "it could not be carried out") })
-	if err == nil {
+	off := false
+	err := b.o.DB.Update(ctx, func(tx *store.Tx) error {
+		text := "it could not be carried out"
+		if k == reeve.TooLarge {
+			n, err := strikeRule(tx, r.ID)
+			if err != nil || n < maxStrikes {
+				return err
+			}
+			text = fmt.Sprintf("it took too long %d times", n)
+		}
+		now, err := b.getRule(tx, r.ID)
+		if err != nil || !now.On {
+			return err
+		}
+		off = true
+		if err := b.switchTo(tx, r.ID, false, program, text); err != nil || b.o.Bus == nil {
+			return err
+		}
+		_, err = b.o.Bus.Emit(tx, reeve.Event{Type: "rule.stopped", About: reeve.Ref(fmt.Sprintf("rule/%d", r.ID))})
+		return err
+	})
+	if err == nil && off {
 		err = b.loadRules(ctx)
 	}
 	if err != nil {
 		b.o.Log.Error("a rule could not be switched off", "rule", r.ID, "error", err)
 	}
+}
+
+// Stopped are the rules that the program switched off not longer ago than that, and
+// that nobody switched on again.
+func (b *Bench) Stopped(ctx context.Context, ago time.Duration) (out []Rule, err error) {
+	all, err := b.Rules(ctx, "")
+	for _, r := range all {
+		if !r.On && r.Why != "" && b.o.DB.Now().Sub(r.Changed) < ago {
+			out = append(out, r)
+		}
+	}
+	return out, err
 }
 
 // Used counts what rules put right, in the transaction that takes the records in.

@@ -144,7 +144,7 @@ func settleItems(tx *store.Tx, correction int64, state string) error {
 	return err
 }
 
-const ruleColumns = `id, state, type, sender, mistake, problem, source, sees, correction, made, made_by, approved_by, used, last, changed, changed_by`
+const ruleColumns = `id, state, type, sender, mistake, problem, source, sees, correction, made, made_by, approved_by, used, last, changed, changed_by, strikes, why`
 
 func (b *Bench) insertRule(tx *store.Tx, r *Rule) error {
 	if err := tx.QueryRow(`select coalesce(max(id), 0) + 1 from workbench_rule`).Scan(&r.ID); err != nil {
@@ -163,7 +163,7 @@ func (b *Bench) insertRule(tx *store.Tx, r *Rule) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into workbench_rule (`+ruleColumns+`) values (?, 'on', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
+	_, err = tx.Exec(`insert into workbench_rule (`+ruleColumns+`) values (?, 'on', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0, '')`,
 		r.ID, string(r.Type), r.Sender, r.Mistake, problem, source, int(r.Sees), r.Correction, r.Made, r.MadeBy, r.ApprovedBy, r.Made, r.MadeBy)
 	return err
 }
@@ -173,7 +173,7 @@ func (b *Bench) scanRule(from func(...any) error) (r Rule, err error) {
 	var problem, source []byte
 	var sees, made, last, changed int64
 	if err := from(&r.ID, &state, &r.Type, &r.Sender, &r.Mistake, &problem, &source, &sees, &r.Correction, &made, &r.MadeBy, &r.ApprovedBy, &r.Used, &last,
-		&changed, &r.ChangedBy); err != nil {
+		&changed, &r.ChangedBy, &r.Strikes, &r.Why); err != nil {
 		return r, err
 	}
 	r.Type, r.Sender = reeve.RecordType(b.present("RecordType", string(r.Type))), b.present("Organisation", r.Sender)
@@ -202,13 +202,24 @@ func (b *Bench) getRule(tx *store.Tx, id int64) (Rule, error) {
 	return r, err
 }
 
-func switchRule(tx *store.Tx, id int64, on bool, by string) error {
+// switchRule switches a rule on or off; why is told where the program did it.
+func switchRule(tx *store.Tx, id int64, on bool, by, why string) error {
 	state := "off"
 	if on {
 		state = "on"
 	}
-	_, err := tx.Exec(`update workbench_rule set state = ?, changed = ?, changed_by = ? where id = ?`, state, tx.Now, by, id)
+	_, err := tx.Exec(`update workbench_rule set state = ?, changed = ?, changed_by = ?, strikes = 0, why = ? where id = ?`, state, tx.Now, by, why, id)
 	return err
+}
+
+// strikeRule counts that a rule took too long, and tells how often it did since it was
+// switched on.
+func strikeRule(tx *store.Tx, id int64) (n int, err error) {
+	if _, err := tx.Exec(`update workbench_rule set strikes = strikes + 1 where id = ? and state = 'on'`, id); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(`select strikes from workbench_rule where id = ?`, id).Scan(&n)
+	return n, err
 }
 
 func countRule(tx *store.Tx, id int64, n int) error {

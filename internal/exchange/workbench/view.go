@@ -180,8 +180,13 @@ func (r Rule) rows(p pages) []ui.SummaryRow {
 	if !r.Last.IsZero() {
 		used += ", last on " + ui.TimeText(p.m.Local(r.Last))
 	}
-	return []ui.SummaryRow{ui.RowHTML("State", ui.Status(state, tone)), ui.Row("Record type", p.name("RecordType", string(r.Type))), ui.Row("Sender", p.name("Organisation", r.Sender)),
+	rows := []ui.SummaryRow{ui.RowHTML("State", ui.Status(state, tone)), ui.Row("Record type", p.name("RecordType", string(r.Type))), ui.Row("Sender", p.name("Organisation", r.Sender)),
 		ui.Row("Put right", used), ui.RowHTML("Kept", keptFrom(kept, r.Correction)), ui.RowHTML("Correction", ui.Code("Correction", r.Source))}
+	if !r.On && r.Why != "" {
+		rows[0] = ui.RowHTML("State", ui.Status("stopped", ui.Bad))
+		rows = append(rows, ui.Row("Why", "Switched off by the program on "+ui.TimeText(p.m.Local(r.Changed))+": "+r.Why+". Records with this mistake are held since"))
+	}
+	return rows
 }
 
 // partnerRows are the rule as its sender sees it: not who made it.

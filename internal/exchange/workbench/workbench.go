@@ -32,6 +32,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/exchange/quarantine"
 	"github.com/reeve-civic/reeve/internal/exchange/rawjson"
 	"github.com/reeve-civic/reeve/internal/exchange/sandbox"
+	"github.com/reeve-civic/reeve/internal/kernel/bus"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -90,7 +91,8 @@ type Options struct {
 	Ward    *quarantine.Ward
 	Types   func() *contract.Set // in force
 	Set     func() string        // hash of the definitions in force
-	Box     *sandbox.Box
+	Box     *sandbox.Box         // rules have another process of its command, so that nobody waits for somebody else's try
+	Bus     *bus.Bus             // nil: nobody is told of rules that were stopped
 	Log     *slog.Logger
 	Hold    time.Duration  // 0 for 15 minutes
 	Zone    *time.Location // of times on pages; nil for UTC
@@ -105,6 +107,7 @@ type Options struct {
 type Bench struct {
 	o     Options
 	rules atomic.Pointer[[]Rule] // those that are on
+	door  *sandbox.Box           // that rules run in
 }
 
 // New makes the tables, takes back what was being made when the program last ended,
@@ -116,7 +119,7 @@ func New(ctx context.Context, o Options) (*Bench, error) {
 	if o.Hold <= 0 {
 		o.Hold = hold
 	}
-	b := &Bench{o: o}
+	b := &Bench{o: o, door: &sandbox.Box{Command: o.Box.Command, Quick: true}}
 	err := o.DB.Update(ctx, func(tx *store.Tx) error {
 		half, err := b.inState(tx, Making)
 		for _, c := range half {
@@ -154,7 +157,7 @@ type made struct {
 func (m *made) passes() bool { return m.err == "" && len(m.problems) == 0 && len(m.changed) > 0 }
 
 // run tries a map on records, without what is above a class.
-func (b *Bench) run(ctx context.Context, t *contract.Type, source string, sees reeve.Class, hs []quarantine.Held) ([]made, error) {
+func (b *Bench) run(ctx context.Context, box *sandbox.Box, t *contract.Type, source string, sees reeve.Class, hs []quarantine.Held) ([]made, error) {
 	out := make([]made, len(hs))
 	veils := make([]veil, len(hs))
 	bodies := make([]json.RawMessage, len(hs))
@@ -170,7 +173,7 @@ func (b *Bench) run(ctx context.Context, t *contract.Type, source string, sees r
 			return nil, err
 		}
 	}
-	results, err := b.o.Box.Run(ctx, source, bodies)
+	results, err := box.Run(ctx, source, bodies)
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +312,7 @@ func (b *Bench) each(ctx context.Context, mistake, source string, sees reeve.Cla
 		if err != nil {
 			return nil, err
 		}
-		ms, err := b.run(ctx, t, source, sees, hs) // of none too: the map may be wrong
+		ms, err := b.run(ctx, b.o.Box, t, source, sees, hs) // of none too: the map may be wrong
 		if err != nil {
 			return nil, err
 		}
