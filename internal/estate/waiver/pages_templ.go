@@ -405,9 +405,9 @@ func Tasks(s *register.Snapshot, person string) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var14 string
-				templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs("It need not meet “" + l.StandardName + "” until " + words.Nearby(l.Expires, s.Today) + ".")
+				templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs("It need not meet “" + l.StandardName + "” until " + words.Date(l.Expires) + ", " + words.Days(l.Days) + ".")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 159, Col: 102}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 159, Col: 119}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 				if templ_7745c5c3_Err != nil {
