@@ -130,6 +130,9 @@ func inWords(s flow.Stat, now time.Time) string {
 		return "not carried by Reeve: " + s.Via
 	}
 	text := fmt.Sprintf("%d delivered", s.Delivered)
+	if !s.Begun.IsZero() {
+		text += " since " + ui.DateText(s.Begun)
+	}
 	if !s.LastSeen.IsZero() {
 		text += ", last " + ui.Ago(now, s.LastSeen)
 	}

@@ -98,12 +98,12 @@ func (a *App) observed(ctx context.Context) (*register.Observed, error) {
 			continue
 		}
 		o.Flows[s.Flow] = register.FlowSeen{Delivered: s.Delivered, Waiting: int64(s.Waiting), Held: int64(s.Uncertain) + held[[2]string{s.From.Organisation, string(s.Type)}],
-			Last: s.LastSeen, Quiet: s.Quiet, State: inWords(s, now)}
+			Since: s.Begun, Last: s.LastSeen, Quiet: s.Quiet, State: inWords(s, now)}
 	}
 	seen, err := a.blocks.exchange.Intake.Seen(ctx)
 	for _, s := range seen {
 		if !carried[[2]string{s.Sender, string(s.Type)}] {
-			o.Undeclared = append(o.Undeclared, register.Sent{Organisation: s.Sender, System: a.systemOf(s.Sender, s.Type), Record: string(s.Type), Records: s.Accepted + s.Refused + s.Held, Last: s.Last})
+			o.Undeclared = append(o.Undeclared, register.Sent{Organisation: s.Sender, System: a.systemOf(s.Sender, s.Type), Record: string(s.Type), Records: s.Accepted + s.Refused + s.Held, Since: s.First, Last: s.Last})
 		}
 	}
 	return o, err

@@ -76,7 +76,7 @@ type Sent struct {
 	Organisation, System string // System is "" where no interface says which
 	Record               string
 	Records              int64
-	Last                 time.Time
+	Since, Last          time.Time // Since is zero where it is not known
 }
 
 // Declared is what the exchange declares in a set of definitions.
