@@ -90,7 +90,10 @@ func (x *Exchange) late(ctx context.Context) (found []alert.Finding, err error) 
 	}
 	for _, s := range stats {
 		about := reeve.Ref("flow/" + s.Flow)
-		if s.Quiet {
+		switch {
+		case s.Quiet && s.LastSeen.IsZero():
+			found = append(found, alert.Finding{About: about, What: "silent", Why: "Nothing has ever come, and something was expected by now"})
+		case s.Quiet:
 			found = append(found, alert.Finding{About: about, What: "silent", Why: "Nothing came for longer than expected"})
 		}
 		if s.Delayed {

@@ -21,14 +21,15 @@ type State string
 // The states.
 const (
 	Seen       State = "seen"       // declared, carried by Reeve, and seen within the time expected
-	Silent     State = "silent"     // declared and carried by Reeve, but not seen, or later than expected
+	Silent     State = "silent"     // declared and carried by Reeve, but nothing came for longer than expected
+	Never      State = "never"      // declared and carried by Reeve, but nothing ever came
 	Undeclared State = "undeclared" // seen, but no flow declares it
 	Elsewhere  State = "elsewhere"  // declared, but not carried by Reeve, which cannot see it
 	Unwatched  State = "unwatched"  // declared and carried by Reeve; nothing is kept of what was seen that day
 )
 
 // States are all states, in the order of keys and tables.
-var States = []State{Seen, Silent, Undeclared, Elsewhere, Unwatched}
+var States = []State{Seen, Silent, Never, Undeclared, Elsewhere, Unwatched}
 
 // Words is a state as a reader sees it.
 func (s State) Words() string {
@@ -37,6 +38,8 @@ func (s State) Words() string {
 		return "Declared and seen"
 	case Silent:
 		return "Declared, but silent"
+	case Never:
+		return "Declared, never carried"
 	case Undeclared:
 		return "Seen, but not declared"
 	case Elsewhere:
@@ -54,7 +57,7 @@ type Flow struct {
 }
 
 // Count is how many flows of each state there are.
-type Count struct{ Seen, Silent, Undeclared, Elsewhere, Unwatched int }
+type Count struct{ Seen, Silent, Never, Undeclared, Elsewhere, Unwatched int }
 
 func (c *Count) at(s State) *int {
 	switch s {
@@ -62,6 +65,8 @@ func (c *Count) at(s State) *int {
 		return &c.Seen
 	case Silent:
 		return &c.Silent
+	case Never:
+		return &c.Never
 	case Undeclared:
 		return &c.Undeclared
 	case Elsewhere:
@@ -76,11 +81,13 @@ func (c *Count) add(s State) { *c.at(s)++ }
 func (c Count) Of(s State) int { return *c.at(s) }
 
 // Total is how many there are of all states.
-func (c Count) Total() int { return c.Seen + c.Silent + c.Undeclared + c.Elsewhere + c.Unwatched }
+func (c Count) Total() int {
+	return c.Seen + c.Silent + c.Never + c.Undeclared + c.Elsewhere + c.Unwatched
+}
 
 // State is the one that a line of many flows is drawn in: what needs attention first.
 func (c Count) State() State {
-	for _, s := range []State{Undeclared, Silent, Seen, Unwatched, Elsewhere} {
+	for _, s := range []State{Undeclared, Silent, Never, Seen, Unwatched, Elsewhere} {
 		if c.Of(s) > 0 {
 			return s
 		}
@@ -219,7 +226,9 @@ func (x *Index) stateOf(f register.Flow) State {
 		return Elsewhere
 	case f.Seen == nil:
 		return Unwatched
-	case f.Seen.Quiet || f.Seen.Last.IsZero():
+	case f.Seen.Last.IsZero():
+		return Never
+	case f.Seen.Quiet:
 		return Silent
 	}
 	return Seen

@@ -13,6 +13,7 @@ import (
 var looks = map[State]diagram.Look{
 	Seen:       {Colour: "#1d70b8", Dash: "", Width: 2},
 	Silent:     {Colour: "#505a5f", Dash: "9 5", Width: 2},
+	Never:      {Colour: "#505a5f", Dash: "2 6", Width: 2},
 	Undeclared: {Colour: "#ca3535", Dash: "2 4", Width: 3},
 	Elsewhere:  {Colour: "#6f777b", Dash: "14 4 2 4", Width: 1.5},
 	Unwatched:  {Colour: "#6f777b", Dash: "", Width: 1.5},

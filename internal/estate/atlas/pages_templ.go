@@ -1083,7 +1083,7 @@ func stateTone(s State) ui.Tone {
 		return ui.Good
 	case Undeclared:
 		return ui.Bad
-	case Silent:
+	case Silent, Never:
 		return ui.Waiting
 	}
 	return ui.Quiet

@@ -41,6 +41,9 @@ func (c Count) Coverage() string {
 		if c.Silent > 0 {
 			text += ", " + count(c.Silent, "is silent", "are silent")
 		}
+		if c.Never > 0 {
+			text += ", " + count(c.Never, "never carried anything", "never carried anything")
+		}
 		parts = append(parts, text+".")
 	}
 	if c.Elsewhere > 0 && carried > 0 {
@@ -77,7 +80,7 @@ func (l Line) what(most int) string {
 
 // label is what stands on a line of a drawing, short or at length.
 func (l Line) label(long bool) string {
-	state := map[State]string{Silent: "silent", Undeclared: "not declared", Elsewhere: "elsewhere"}[l.State()]
+	state := map[State]string{Silent: "silent", Never: "never carried", Undeclared: "not declared", Elsewhere: "elsewhere"}[l.State()]
 	if l.Flow == nil {
 		n := comma(l.Total())
 		if odd := l.Of(l.State()); state != "" && odd < l.Total() {

@@ -18,13 +18,15 @@ type cursor struct {
 	position               int64 // number of the last record it dealt with
 	sent, filtered, parked int64
 	seen                   time.Time // when it last dealt with a record; zero for never
+	since                  time.Time // when it was deployed; zero for not known
 	stopped                string    // why it stands still, ""
 }
 
 func readCursor(tx *store.Tx, flow string) (c cursor, ok bool, err error) {
-	var seen int64
-	err = tx.QueryRow(`select position, sent, filtered, parked, seen, stopped from flow_cursor where flow = ?`, flow).
-		Scan(&c.position, &c.sent, &c.filtered, &c.parked, &seen, &c.stopped)
+	var seen, since int64
+	err = tx.QueryRow(`select position, sent, filtered, parked, seen, stopped, since from flow_cursor where flow = ?`, flow).
+		Scan(&c.position, &c.sent, &c.filtered, &c.parked, &seen, &c.stopped, &since)
+	c.since = store.Moment(since)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, nil
 	}
@@ -35,7 +37,7 @@ func readCursor(tx *store.Tx, flow string) (c cursor, ok bool, err error) {
 }
 
 func insertCursor(tx *store.Tx, flow string, position int64) error {
-	_, err := tx.Exec(`insert into flow_cursor (flow, position, sent, filtered, parked, seen, stopped) values (?,?,0,0,0,0,'')`, flow, position)
+	_, err := tx.Exec(`insert into flow_cursor (flow, position, sent, filtered, parked, seen, stopped, since) values (?,?,0,0,0,0,'',?)`, flow, position, tx.Now)
 	return err
 }
 

@@ -181,10 +181,12 @@ func (s Stat) state() (text string, tone ui.Tone) {
 		return "Waiting", ui.Waiting
 	case s.Delayed:
 		return "Late", ui.Waiting
+	case s.Quiet && s.LastSeen.IsZero():
+		return "Never carried", ui.Waiting
 	case s.Quiet:
 		return "Silent", ui.Waiting
 	case s.idle():
-		return "Nothing yet", ui.Quiet
+		return "Never carried", ui.Quiet
 	}
 	return "Running", ui.Good
 }
@@ -207,6 +209,8 @@ func (s Stat) explain() string {
 		return "The receiver does not take records now: " + sentence(s.Why) + " It is tried again by itself."
 	case s.Delayed:
 		return "Records wait longer than its definition expects."
+	case s.Quiet && s.LastSeen.IsZero():
+		return "Nothing has ever come through, and its definition expects something by now."
 	case s.Quiet:
 		return "Nothing has come through for longer than its definition expects."
 	case s.idle():
