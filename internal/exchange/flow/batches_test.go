@@ -24,12 +24,12 @@ repeat: key`, `map: death.blobl
 target: rec-exemption.v1`), map[string]string{"death.blobl": `root.who = this.name
 root.id = this.id`})
 		bodies := deaths(3500)
-		bodies[1700] = strings.Replace(bodies[1700], `"name":"Person 1701",`, ``, 1) // its map fails
+		bodies[2700] = strings.Replace(bodies[2700], `"name":"Person 2701",`, ``, 1) // its map fails
 		recs := r.accept(bodies...)
 		if _, err := r.runner.Step(t.Context()); err == nil || !strings.Contains(err.Error(), "the disk is full") {
 			t.Fatalf("the step says %v", err)
 		}
-		if n := r.count("disclosing", ""); n != 1000 {
+		if n := r.count("disclosing", ""); n != 2000 {
 			t.Fatalf("%d records passed the one that could not be parked", n)
 		}
 		r.noPark = nil
@@ -40,7 +40,7 @@ root.id = this.id`})
 		got := lines(t, dir)
 		for i, l := range got {
 			n := i
-			if i >= 1700 {
+			if i >= 2700 {
 				n++
 			}
 			if !strings.Contains(l, `"id":"d`+strings.TrimPrefix(recs[n].Key, "R")+`"`) {

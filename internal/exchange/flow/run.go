@@ -19,7 +19,8 @@ import (
 
 // Bounds.
 const (
-	batch     = 1000    // records read at once
+	batch     = 2000    // records read at once: the door takes as many in, and they must not fall behind
+	packItems = 1000    // in one pack
 	batches   = 4       // of a flow in one step: others have their turn too
 	packBytes = 1 << 20 // of bodies in one pack
 )
@@ -211,7 +212,7 @@ func (r *Runner) read(ctx context.Context, set *Set, w *run, head int64, under *
 		if wait = stopped != "" || owed >= delivery.Ahead; wait {
 			return nil
 		}
-		free, err := r.o.Desk.Free(tx, f.ID, batch/2)
+		free, err := r.o.Desk.Free(tx, f.ID, packItems/2)
 		if err != nil {
 			return err
 		}
@@ -421,14 +422,14 @@ func (r *Runner) freeze(set *Set, f *Flow, recs []reclog.Record, results []resul
 			}
 			terms.Replay = v
 		}
-		if size += len(results[i].body); size > packBytes {
+		if size += len(results[i].body); size > packBytes || len(items) == packItems {
 			if err := flush(); err != nil {
 				return nil, err
 			}
 			size = len(results[i].body)
 		}
 		if items == nil {
-			items = make([]delivery.Item, 0, len(recs)-i)
+			items = make([]delivery.Item, 0, min(len(recs)-i, packItems))
 		}
 		items = append(items, delivery.Item{N: rec.N, Record: rec.ID, Key: rec.Key, Sender: rec.Sender, At: rec.At, Digest: rec.Digest, Body: results[i].body})
 	}
