@@ -88,7 +88,8 @@ func Open(ctx context.Context, o Options) (*Runner, error) {
 }
 
 // Use puts a set in force. A run that is under way goes on with the process as it is
-// now, at the same step; a process that is gone keeps its runs until it is there again.
+// now, at the step of the same flow; where there is none, a person is asked. A process
+// that is gone keeps its runs until it is there again.
 func (d *Runner) Use(set *Set) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -289,7 +290,7 @@ func (p *Process) legs(r *run, rows []stepRow) (legs []flow.Leg) {
 			switch {
 			case ok:
 				leg.State, leg.Why, leg.At = stepStates[s.state], s.why, &s.at
-			case f == st.Undo || r.state.ended() || r.state == Undoing || i < r.step:
+			case f == st.Undo || r.state.ended() || r.state == Undoing:
 				continue // nothing was sent, and nothing will be
 			case i == r.step:
 				leg.Why = r.why
@@ -323,7 +324,7 @@ func (d *Runner) Retry(tx *store.Tx, process string, n int64) error {
 	if err := clearSteps(tx, r); err != nil {
 		return err
 	}
-	r.state, r.step, r.tries, r.why, r.kept = Running, 0, 0, "", kept{}
+	r.state, r.step, r.at, r.tries, r.why, r.kept = Running, 0, "", 0, "", kept{}
 	r.generation++
 	r.due, r.since, r.settled = time.Time{}, time.Time{}, time.Time{}
 	return d.save(tx, r)

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ type work struct {
 // move moves the run on, step by step, until it ends or must wait.
 func (w *work) move(ctx context.Context) (err error) {
 	if w.rec, err = w.d.o.Log.Get(ctx, w.r.n); err != nil {
+		return err
+	}
+	if err = w.locate(ctx); err != nil {
 		return err
 	}
 	// With definitions that are no longer in force nothing is begun: an agreement may
@@ -65,42 +69,41 @@ func (w *work) next(ctx context.Context) error {
 	return w.write(ctx, func(tx *store.Tx) error { return w.advance(tx) })
 }
 
-// advance puts the run at its next step.
+// advance puts the run at its next step: the first that was not done, or the last
+// that was done and not undone.
 func (w *work) advance(tx *store.Tx) error {
 	r := w.r
 	r.tries, r.due, r.since = 0, time.Time{}, time.Time{}
 	r.kept.Body, r.kept.Flow, r.kept.Trying, r.kept.Maybe = nil, "", false, false
-	if r.state == Running {
-		if r.step++; r.step < len(w.p.Steps) {
-			return nil
-		}
-		return w.end(tx, Done, "completed")
-	}
-	done, err := doneFlows(tx, r)
+	rows, err := stepsOf(tx, r.process, r.n)
 	if err != nil {
 		return err
 	}
-	for r.step = min(r.step, len(w.p.Steps)) - 1; r.step >= 0; r.step-- {
-		if st := w.p.Steps[r.step]; st.Undo != nil && slices.ContainsFunc(done, func(id string) bool { return is(st.Flow, id) }) {
+	if r.state == Running {
+		for r.step = 0; r.step < len(w.p.Steps); r.step++ {
+			if !settled(rows, w.p.Steps[r.step].Flow, false) {
+				return nil
+			}
+		}
+		return w.end(tx, Done, "completed")
+	}
+	for r.step = len(w.p.Steps) - 1; r.step >= 0; r.step-- {
+		st := w.p.Steps[r.step]
+		did := slices.ContainsFunc(rows, func(s stepRow) bool { return s.happened() && is(st.Flow, s.flow) })
+		if did && st.Undo != nil && !settled(rows, st.Undo, true) {
 			return nil
 		}
+	}
+	if gone, found := w.p.orphan(rows); found {
+		r.state, r.at = Stuck, gone
+		r.why = "the step " + gone + " was done, and this process has it no more: it does not say how it is undone. Undo it by hand"
+		_, err := w.d.o.Journal.Append(tx, w.entry("stuck", gone, "the step is gone"))
+		return err
 	}
 	if err := w.end(tx, Undone, "undone"); err != nil {
 		return err
 	}
 	return w.d.o.Park(tx, Failed{Process: r.process, N: r.n, Record: r.record, Problems: []reeve.Problem{{Message: r.why}}})
-}
-
-// doneFlows are the flows of a run's steps that were done, or may have been: the steps
-// may stand in another order by now.
-func doneFlows(tx *store.Tx, r *run) (done []string, err error) {
-	rows, err := stepsOf(tx, r.process, r.n)
-	for _, s := range rows {
-		if !s.undo && (s.state == "done" || s.state == "maybe") {
-			done = append(done, s.flow)
-		}
-	}
-	return done, err
 }
 
 // is reports whether a flow has an id, or had it.
@@ -133,7 +136,7 @@ func (w *work) write(ctx context.Context, fn func(tx *store.Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		return w.d.save(tx, w.r)
+		return w.keep(tx)
 	})
 	if err != nil {
 		*w.r = before
@@ -209,7 +212,7 @@ func (w *work) freeze(ctx context.Context, f *flow.Flow) (ready bool, err error)
 		case flow.Parked:
 			return w.fail(tx, f, "it could not be prepared: "+problemText(made.Problems))
 		}
-		if err := setStep(tx, w.r, stepRow{step: w.r.step, undo: w.r.state == Undoing, flow: f.ID, state: "skipped", why: "it is not for this system"}); err != nil {
+		if err := w.put(tx, stepRow{undo: w.r.state == Undoing, flow: f.ID, state: "skipped", why: "it is not for this system"}); err != nil {
 			return err
 		}
 		return w.advance(tx)
@@ -294,7 +297,7 @@ func (w *work) done(ctx context.Context, f *flow.Flow, answer []byte) error {
 		if _, err := w.d.o.Journal.Append(tx, w.set.flows.Entry(f, &w.rec, "delivered")); err != nil {
 			return err
 		}
-		if err := setStep(tx, w.r, stepRow{step: w.r.step, undo: w.r.state == Undoing, flow: f.ID, state: "done"}); err != nil {
+		if err := w.put(tx, stepRow{undo: w.r.state == Undoing, flow: f.ID, state: "done"}); err != nil {
 			return err
 		}
 		if w.r.state == Running {
@@ -349,14 +352,14 @@ func (w *work) refused(tx *store.Tx, f *flow.Flow, message string) error {
 // deal with it.
 func (w *work) fail(tx *store.Tx, f *flow.Flow, why string) error {
 	r := w.r
-	row := stepRow{step: r.step, undo: r.state == Undoing, flow: f.ID, state: "failed", why: why}
+	row := stepRow{undo: r.state == Undoing, flow: f.ID, state: "failed", why: why}
 	switch {
 	case r.state == Undoing:
 		r.state, r.why = Stuck, why
 		if _, err := w.d.o.Journal.Append(tx, w.entry("stuck", f.ID)); err != nil {
 			return err
 		}
-		return setStep(tx, r, row)
+		return w.put(tx, row)
 	case r.kept.Maybe: // it may have been done all the same: it is undone, too
 		row.state = "maybe"
 	}
@@ -366,10 +369,10 @@ func (w *work) fail(tx *store.Tx, f *flow.Flow, why string) error {
 	}
 	done := false // its own step was done, but its answer will not do
 	for _, s := range rows {
-		done = done || s.step == r.step && !s.undo && s.state == "done"
+		done = done || !s.undo && s.state == "done" && is(f, s.flow)
 	}
 	if !done {
-		if err := setStep(tx, r, row); err != nil {
+		if err := w.put(tx, row); err != nil {
 			return err
 		}
 	}
@@ -377,7 +380,6 @@ func (w *work) fail(tx *store.Tx, f *flow.Flow, why string) error {
 		return err
 	}
 	r.state, r.why = Undoing, why
-	r.step++ // advance goes down from here
 	return w.advance(tx)
 }
 
@@ -385,9 +387,9 @@ func (w *work) fail(tx *store.Tx, f *flow.Flow, why string) error {
 func (w *work) unsure(ctx context.Context, f *flow.Flow, why string) error {
 	return w.write(ctx, func(tx *store.Tx) error {
 		w.r.why, w.r.kept.Trying = why, false
-		row := stepRow{step: w.r.step, undo: w.r.state == Undoing, flow: f.ID, state: "unsure", why: why}
+		row := stepRow{undo: w.r.state == Undoing, flow: f.ID, state: "unsure", why: why}
 		w.r.state = Unsure
-		if err := setStep(tx, w.r, row); err != nil {
+		if err := w.put(tx, row); err != nil {
 			return err
 		}
 		_, err := w.d.o.Journal.Append(tx, w.set.flows.Entry(f, &w.rec, "uncertain"))
@@ -423,7 +425,14 @@ func (d *Runner) Decide(ctx context.Context, actor reeve.Actor, process string, 
 		if err != nil {
 			return err
 		}
-		if r.state != Unsure && r.state != Stuck || r.step >= len(p.Steps) {
+		gone := r.at != "" && p.index(r.at) < 0
+		switch {
+		case gone:
+			r.step = -1
+		case r.at != "":
+			r.step = p.index(r.at)
+		}
+		if r.state != Unsure && r.state != Stuck || !gone && (r.step < 0 || r.step >= len(p.Steps)) {
 			return reeve.E(reeve.Conflict, op, "%s no longer waits for a decision in %s", r.record, process)
 		}
 		w := &work{d: d, set: set, p: p, r: r, rec: rec}
@@ -441,21 +450,24 @@ func (w *work) decided(tx *store.Tx, actor reeve.Actor, what Decision, reason st
 	}
 	undo := r.state == Stuck
 	for _, s := range rows {
-		undo = undo || s.step == r.step && s.undo && s.state == "unsure"
+		undo = undo || s.undo && s.state == "unsure"
 	}
 	was := r.state
 	r.state, r.due, r.tries = Running, time.Time{}, 0
 	if undo {
 		r.state = Undoing
 	}
-	f, row := w.flow(), stepRow{step: r.step, undo: undo, state: "done", why: "a person found out that it arrived"}
+	f, row := w.flow(), stepRow{undo: undo, flow: r.at, state: "done", why: "a person found out that it arrived"}
 	if f != nil {
 		row.flow = f.ID
 	}
+	gone := r.step < 0
 	switch {
+	case what == Again && gone && !undo:
+		row.state, row.why = "skipped", "the process has this step no more"
 	case what == Again:
 	case what == Arrived && was == Unsure:
-		if !undo && w.p.Steps[r.step].Answer != nil {
+		if !undo && !gone && w.p.Steps[r.step].Answer != nil {
 			return reeve.E(reeve.Invalid, op, "this step needs the system's answer: let it be asked again")
 		}
 	case what == ByHand && was == Stuck:
@@ -471,13 +483,22 @@ func (w *work) decided(tx *store.Tx, actor reeve.Actor, what Decision, reason st
 	if _, err := w.d.o.Journal.Append(tx, e); err != nil {
 		return err
 	}
-	if what != Again {
-		if err := setStep(tx, r, row); err != nil {
+	if what != Again || gone {
+		if what == Again && undo { // it is found again, or waits as it did
+			return errors.Join(w.advance(tx), w.keep(tx))
+		}
+		if err := w.put(tx, row); err != nil {
 			return err
 		}
 		if err := w.advance(tx); err != nil {
 			return err
 		}
 	}
-	return w.d.save(tx, r)
+	return w.keep(tx)
+}
+
+// keep saves the run with the step that it is at.
+func (w *work) keep(tx *store.Tx) error {
+	w.r.at = w.atFlow()
+	return w.d.save(tx, w.r)
 }

@@ -37,7 +37,8 @@ type run struct {
 	record     reeve.RecordID
 	lane       string
 	state      State
-	step       int
+	step       int    // where it stands in the process, -1 if that has it no more
+	at         string // and its flow, "" before the first
 	generation int
 	tries      int
 	due, since time.Time // next attempt; when the step was begun
@@ -58,13 +59,13 @@ type kept struct {
 
 func (r *run) aad() []byte { return fmt.Appendf(nil, "process %s %d", r.process, r.n) }
 
-const runColumns = `process, n, record, lane, state, step, generation, tries, due, since, began, settled, why, kept`
+const runColumns = `process, n, record, lane, state, step, generation, tries, due, since, began, settled, why, kept, at_flow`
 
 func (d *Runner) scan(from func(...any) error) (r *run, err error) {
 	r = new(run)
 	var due, since, began, settled int64
 	var sealed []byte
-	if err := from(&r.process, &r.n, &r.record, &r.lane, &r.state, &r.step, &r.generation, &r.tries, &due, &since, &began, &settled, &r.why, &sealed); err != nil {
+	if err := from(&r.process, &r.n, &r.record, &r.lane, &r.state, &r.step, &r.generation, &r.tries, &due, &since, &began, &settled, &r.why, &sealed, &r.at); err != nil {
 		return nil, err
 	}
 	r.due, r.since, r.began, r.settled = store.Moment(due), store.Moment(since), store.Moment(began), store.Moment(settled)
@@ -98,7 +99,7 @@ func rename(tx *store.Tx, old, id string) error {
 }
 
 func insertRun(tx *store.Tx, r *run) error {
-	_, err := tx.Exec(`insert into process_run (`+runColumns+`) values (?,?,?,?,?,0,0,0,0,0,?,0,'',null)`,
+	_, err := tx.Exec(`insert into process_run (`+runColumns+`) values (?,?,?,?,?,0,0,0,0,0,?,0,'',null,'')`,
 		r.process, r.n, string(r.record), r.lane, string(Running), store.Millis(tx.Now))
 	return err
 }
@@ -114,8 +115,8 @@ func (d *Runner) save(tx *store.Tx, r *run) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(`update process_run set state = ?, step = ?, generation = ?, tries = ?, due = ?, since = ?, settled = ?, why = ?, kept = ? where process = ? and n = ?`,
-		string(r.state), r.step, r.generation, r.tries, store.Millis(r.due), store.Millis(r.since), store.Millis(r.settled), r.why, sealed, r.process, r.n)
+	_, err := tx.Exec(`update process_run set state = ?, step = ?, generation = ?, tries = ?, due = ?, since = ?, settled = ?, why = ?, kept = ?, at_flow = ? where process = ? and n = ?`,
+		string(r.state), r.step, r.generation, r.tries, store.Millis(r.due), store.Millis(r.since), store.Millis(r.settled), r.why, sealed, r.at, r.process, r.n)
 	return err
 }
 

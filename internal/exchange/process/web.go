@@ -108,7 +108,7 @@ func (p pages) run(w http.ResponseWriter, r *http.Request) error {
 	v := view{process: x}
 	if err := p.d.o.DB.View(r.Context(), func(tx *store.Tx) (err error) {
 		if v.run, err = p.d.runOf(tx, x.ID, n); err == nil {
-			v.steps, err = stepsOf(tx, x.ID, n)
+			v.steps, err = x.placed(stepsOf(tx, x.ID, n))
 		}
 		return err
 	}); err != nil {
@@ -159,6 +159,8 @@ func (x *Process) row(r *run) []ui.Cell {
 	switch {
 	case r.state == Undone:
 		done = "nothing that stands"
+	case r.step < 0 && !r.state.ended():
+		done = "at a step that is gone"
 	case r.step >= 0 && r.step < len(x.Steps) && !r.state.ended():
 		done = fmt.Sprintf("at step %d of %d, %s", r.step+1, len(x.Steps), x.Steps[r.step].Flow.To.SystemName)
 	}
