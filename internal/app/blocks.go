@@ -3,12 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,13 +18,11 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/system"
 	"github.com/reeve-civic/reeve/internal/exchange"
 	"github.com/reeve-civic/reeve/internal/exchange/delivery"
-	"github.com/reeve-civic/reeve/internal/exchange/flow"
 	"github.com/reeve-civic/reeve/internal/exchange/iface"
 	"github.com/reeve-civic/reeve/internal/exchange/intake"
 	"github.com/reeve-civic/reeve/internal/identity"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/journal"
-	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 	"github.com/reeve-civic/reeve/internal/portal"
 	"github.com/reeve-civic/reeve/internal/services"
 	"github.com/reeve-civic/reeve/internal/services/notify"
@@ -66,7 +62,7 @@ func (a *App) openBlocks(ctx context.Context) (err error) {
 	if b.data, err = data.Open(ctx, k); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
-	portal.Open(k, portal.Asks{Name: a.definitionName, Today: a.today(), Map: a.drawMap, Offers: a.offers, Partner: a.partnerView})
+	portal.Open(k, portal.Asks{Name: a.definitionName, Today: a.today(), Offers: a.offers, Partner: a.partnerView})
 	return nil
 }
 
@@ -123,135 +119,6 @@ func (a *App) organisationName(id string) string {
 		}
 	}
 	return id
-}
-
-func inWords(s flow.Stat, now time.Time) string {
-	if s.Via != "" && s.Via != "exchange" {
-		return "not carried by Reeve: " + s.Via
-	}
-	text := fmt.Sprintf("%d delivered", s.Delivered)
-	if !s.Begun.IsZero() {
-		text += " since " + ui.DateText(s.Begun)
-	}
-	if !s.LastSeen.IsZero() {
-		text += ", last " + ui.Ago(now, s.LastSeen)
-	}
-	if s.Waiting > 0 {
-		text += fmt.Sprintf(", %d waiting", s.Waiting)
-	}
-	if s.Why != "" {
-		text += "; " + s.Why
-	}
-	return text
-}
-
-// drawMap joins what is declared with what is seen.
-func (a *App) drawMap(ctx context.Context) (m portal.Map, err error) {
-	stats, err := a.blocks.exchange.Flows.Volumes(ctx)
-	if err != nil {
-		return m, err
-	}
-	held, err := a.held(ctx)
-	if err != nil {
-		return m, err
-	}
-	set, nodes := a.k.Defs.Set(), map[string]portal.Node{}
-	kinds := map[string][]string{} // of interface, by system
-	add := func(id string) string {
-		s, ok := def.Get[system.Spec](set, id)
-		if !ok {
-			return id
-		}
-		nodes[s.ID] = portal.Node{ID: s.ID, Href: "/staff/estate/systems/" + s.ID, Name: s.Name, Organisation: a.organisationName(s.Spec.Organisation)}
-		return s.Name
-	}
-	end := func(e flow.End) string {
-		if i, ok := def.Get[iface.Spec](set, e.Interface); ok && styles[i.Spec.Style] != "" && !slices.Contains(kinds[e.System], styles[i.Spec.Style]) {
-			kinds[e.System] = append(kinds[e.System], styles[i.Spec.Style])
-		}
-		return add(e.System)
-	}
-	carried := map[[2]string]bool{} // sender and type that some flow declares
-	for _, s := range stats {
-		l := portal.Link{ID: s.Flow, Name: s.Name, From: s.From.System, To: s.To.System, FromName: end(s.From), ToName: end(s.To), FromIf: s.From.Interface, ToIf: s.To.Interface,
-			Type: a.typeName(s.Type), Agreement: s.Agreement, State: portal.Flowing, Why: s.Why, Delivered: s.Delivered, Waiting: int64(s.Waiting), Held: int64(s.Uncertain) + held[[2]string{s.From.Organisation, string(s.Type)}], LastSeen: s.LastSeen}
-		if s.Quiet || s.LastSeen.IsZero() {
-			l.State = portal.Silent
-			if l.Why == "" && s.Via == "exchange" {
-				l.Why = "nothing for longer than expected"
-				if s.LastSeen.IsZero() {
-					l.Why = "nothing has come yet"
-				}
-			}
-		}
-		if s.Via != "" && s.Via != "exchange" {
-			l.State, l.Why = portal.Beside, map[string]string{"manual": "by hand", "direct": "from system to system"}[s.Via]
-		}
-		carried[[2]string{s.From.Organisation, string(s.Type)}] = true
-		m.Links = append(m.Links, l)
-	}
-	seen, err := a.blocks.exchange.Intake.Seen(ctx)
-	if err != nil {
-		return m, err
-	}
-	for _, s := range seen {
-		if carried[[2]string{s.Sender, string(s.Type)}] {
-			continue
-		}
-		from := a.systemOf(s.Sender, s.Type)
-		if from == "" {
-			from = s.Sender
-			nodes[from] = portal.Node{ID: from, Name: a.organisationName(s.Sender), Organisation: a.organisationName(s.Sender), Interfaces: "no interface declared"}
-		} else {
-			add(from)
-		}
-		self := a.ownSystem()
-		if self == "" {
-			self = "reeve"
-			nodes[self] = portal.Node{ID: self, Name: "Reeve", Organisation: a.config.Body}
-		} else {
-			add(self)
-		}
-		m.Links = append(m.Links, portal.Link{From: from, To: self, FromName: nodes[from].Name, ToName: nodes[self].Name, Type: a.typeName(s.Type), State: portal.Undeclared,
-			Why: "no flow carries it", Delivered: s.Accepted + s.Refused + s.Held, Held: s.Held, LastSeen: s.Last})
-	}
-	for _, id := range slices.Sorted(maps.Keys(nodes)) {
-		n := nodes[id]
-		if len(kinds[id]) > 0 {
-			n.Interfaces = strings.Join(kinds[id], ", ")
-		}
-		m.Nodes = append(m.Nodes, n)
-	}
-	for _, s := range def.All[system.Spec](set) {
-		if _, drawn := nodes[s.ID]; !drawn {
-			m.Alone++
-		}
-	}
-	return m, nil
-}
-
-// styles are words for the kinds of interface that a line can end at.
-var styles = map[string]string{"api": "API", "event": "events", "file": "files", "db": "database", "ui-scrape": "screens", "manual": "by hand"}
-
-// held is how many records wait for a person, by sender and type.
-func (a *App) held(ctx context.Context) (map[[2]string]int64, error) {
-	out := map[[2]string]int64{}
-	counts, err := a.blocks.exchange.Quarantine.Counts(ctx, "")
-	for _, c := range counts {
-		out[[2]string{c.Sender, string(c.Type)}] += int64(c.Held + c.Parked)
-	}
-	return out, err
-}
-
-// ownSystem is the system that this program is, by its internal interfaces; "" when
-// the definitions have none.
-func (a *App) ownSystem() string {
-	for _, i := range def.All[iface.Spec](a.k.Defs.Set()) {
-		if i.Spec.Style == "internal" {
-			return i.Spec.System
-		}
-	}
-	return ""
 }
 
 // systemOf is the system from which an organisation sends a type, by its

@@ -85,20 +85,26 @@ func (a *App) observed(ctx context.Context) (*register.Observed, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := a.held(ctx)
+	o, parked := &register.Observed{Flows: map[string]register.FlowSeen{}}, map[string]int{}
+	counts, err := a.blocks.exchange.Quarantine.Counts(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	o, now := &register.Observed{Flows: map[string]register.FlowSeen{}}, a.k.Now()
+	for _, c := range counts {
+		if c.Held > 0 {
+			o.Held = append(o.Held, register.Sent{Organisation: c.Sender, System: a.systemOf(c.Sender, c.Type), Record: string(c.Type), Records: int64(c.Held), Last: c.Oldest})
+		}
+		for id, n := range c.Flows {
+			parked[a.k.Defs.Set().Present("Flow", id)] += n
+		}
+	}
 	carried := map[[2]string]bool{}
 	for _, s := range stats {
 		carried[[2]string{s.From.Organisation, string(s.Type)}] = true
 		if s.Via != "" && s.Via != "exchange" {
-			o.Flows[s.Flow] = register.FlowSeen{State: inWords(s, now)}
 			continue
 		}
-		o.Flows[s.Flow] = register.FlowSeen{Delivered: s.Delivered, Waiting: int64(s.Waiting), Held: int64(s.Uncertain) + held[[2]string{s.From.Organisation, string(s.Type)}],
-			Since: s.Begun, Last: s.LastSeen, Quiet: s.Quiet, State: inWords(s, now)}
+		o.Flows[s.Flow] = register.FlowSeen{Delivered: s.Delivered, Waiting: int64(s.Waiting), Held: int64(s.Uncertain + parked[s.Flow]), Since: s.Begun, Last: s.LastSeen, Quiet: s.Quiet, Why: s.Why}
 	}
 	seen, err := a.blocks.exchange.Intake.Seen(ctx)
 	for _, s := range seen {

@@ -90,7 +90,7 @@ func demoInterfaces() described {
 		},
 		flows: []register.Flow{{
 			ID: "flow-deaths-council-tax", Name: "Deaths to council tax", From: "sys-register-office", To: "sys-council-tax",
-			Record: "rec-death.v1", Agreement: "agr-deaths-council-tax", Purpose: "council-tax-exemption-review", Seen: &register.FlowSeen{Delivered: 116, State: "116 delivered"},
+			Record: "rec-death.v1", Agreement: "agr-deaths-council-tax", Purpose: "council-tax-exemption-review", Seen: &register.FlowSeen{Delivered: 116},
 		}},
 	}
 }

@@ -1,5 +1,5 @@
 // Package portal holds the pages that span blocks: the front pages of
-// residents, staff and partners, the map, and the journal. It knows no block; what
+// residents, staff and partners, and the journal. It knows no block; what
 // it shows it asks for, and app wires the answers.
 package portal
 
@@ -17,8 +17,6 @@ type Asks struct {
 	Name func(id string) string
 	// Today is today's numbers, a group a block, in order.
 	Today []func(ctx context.Context) (Group, error)
-	// Map is the systems that tell each other things, as declared and as seen.
-	Map func(ctx context.Context) (Map, error)
 	// Offers is what residents can do and be given.
 	Offers func(ctx context.Context) ([]Offer, error)
 	// Partner is what one organisation sent, received, and has held.
@@ -77,9 +75,8 @@ type PartnerAgreement struct{ ID, Name, Ends, What string }
 
 // Portal serves the pages.
 type Portal struct {
-	k     *kernel.Kernel
-	asks  Asks
-	draws drawer
+	k    *kernel.Kernel
+	asks Asks
 }
 
 // Open mounts the portal's pages.

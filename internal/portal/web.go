@@ -3,7 +3,6 @@ package portal
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,12 +19,10 @@ func (p *Portal) mount() {
 	m := p.k.Web
 	m.Handle("GET /{$}", "public.home", p.residents)
 	m.Handle("GET /staff/{$}", "staff.home", p.staff)
-	m.Handle("GET /staff/map", "estate.map", p.showMap)
 	m.Handle("GET /staff/journal", "journal.read", p.journal)
 	m.Handle("POST /staff/journal/verify", "journal.verify", p.verify)
 	m.Handle("GET /partner/{$}", "partner.home", p.partner)
 	m.Nav("staff", web.NavItem{Text: "Today", Href: "/staff/", Action: "staff.home", Order: 0})
-	m.Nav("staff", web.NavItem{Text: "Map", Href: "/staff/map", Action: "estate.map", Order: 1})
 	m.Nav("staff", web.NavItem{Text: "Journal", Href: "/staff/journal", Action: "journal.read", Order: 90})
 	m.Nav("partner", web.NavItem{Text: "Your exchange", Href: "/partner/", Action: "partner.home", Order: 0})
 	m.Nav("resident", web.NavItem{Text: "What you can do", Href: "/", Action: "public.home", Order: 0})
@@ -49,23 +46,6 @@ func (p *Portal) staff(w http.ResponseWriter, r *http.Request) error {
 		groups = append(groups, g)
 	}
 	return p.k.Web.Render(w, r, web.Page{Title: "Today", Area: "staff", Active: "/staff/"}, staffHome(groups))
-}
-
-func (p *Portal) showMap(w http.ResponseWriter, r *http.Request) error {
-	m, err := p.asks.Map(r.Context())
-	if err != nil {
-		return err
-	}
-	now := p.k.Now()
-	v := mapView{Map: m, Now: now}
-	if v.Through, err = p.draws.draw(r.Context(), m.part(carried), now); err == nil {
-		v.Beside, err = p.draws.draw(r.Context(), m.part(beside), now)
-	}
-	if err != nil {
-		v.Failed = true
-		p.k.Slog.WarnContext(r.Context(), "the map was not drawn", "err", err)
-	}
-	return p.k.Web.Render(w, r, web.Page{Title: "Map", Area: "staff", Active: "/staff/map", Wide: true}, mapPage(v))
 }
 
 func (p *Portal) journal(w http.ResponseWriter, r *http.Request) error {
@@ -112,54 +92,6 @@ func (p *Portal) partner(w http.ResponseWriter, r *http.Request) error {
 	return p.k.Web.Render(w, r, web.Page{Title: "Your exchange", Area: "partner", Active: "/partner/", Wide: true}, partnerHome(v, p.k.Now()))
 }
 
-// mapView is what the page of the map shows.
-type mapView struct {
-	Map
-	Through, Beside string // drawings
-	Failed          bool
-	Now             time.Time
-}
-
-// systems is how many systems are drawn.
-func (v mapView) systems() string {
-	n := 0
-	for _, node := range v.Nodes {
-		if node.Href != "" { // others are senders of whom no system is known
-			n++
-		}
-	}
-	return strconv.Itoa(n)
-}
-
-func linkRows(m Map, now time.Time, state ...State) (rows [][]ui.Cell) {
-	for _, l := range m.Links {
-		if !slices.Contains(state, l.State) {
-			continue
-		}
-		what := ui.Cell{Text: l.Type}
-		if l.ID != "" {
-			what = ui.CellHTML(linkCell("/staff/flows/"+l.ID, l.Type))
-		}
-		rows = append(rows, []ui.Cell{
-			ui.CellHTML(linkCell(m.page(l.From), l.FromName)),
-			ui.CellHTML(linkCell(m.page(l.To), l.ToName)),
-			what, ui.CellHTML(stateCell(l)), num(l.Delivered), num(l.Waiting), num(l.Held), seen(now, l.LastSeen),
-		})
-	}
-	return rows
-}
-
-func besideRows(m Map) (rows [][]ui.Cell) {
-	for _, l := range m.part(beside).Links {
-		rows = append(rows, []ui.Cell{
-			ui.CellHTML(linkCell(m.page(l.From), l.FromName)),
-			ui.CellHTML(linkCell(m.page(l.To), l.ToName)),
-			ui.CellHTML(linkCell("/staff/flows/"+l.ID, l.Type)), {Text: l.Why},
-		})
-	}
-	return rows
-}
-
 func num(n int64) ui.Cell { return ui.Num(ui.Count(n)) }
 
 func seen(now, t time.Time) ui.Cell {
@@ -196,7 +128,7 @@ func heldRows(hs []PartnerHeld, now time.Time) (rows [][]ui.Cell) {
 			}
 			text += p
 		}
-		rows = append(rows, []ui.Cell{ui.CellHTML(linkCell("/partner/records/"+h.ID, h.ID)), {Text: h.Type}, seen(now, h.At), {Text: text}})
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(h.ID, "/partner/records/"+h.ID)), {Text: h.Type}, seen(now, h.At), {Text: text}})
 	}
 	return rows
 }
@@ -210,7 +142,7 @@ func receivedRows(fs []PartnerFlow, now time.Time) (rows [][]ui.Cell) {
 
 func latestRows(rs []PartnerRecord) (rows [][]ui.Cell) {
 	for _, r := range rs {
-		rows = append(rows, []ui.Cell{ui.CellHTML(linkCell("/partner/records/"+r.ID, r.ID)), {Text: r.Type}, ui.CellHTML(ui.Time(r.At))})
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(r.ID, "/partner/records/"+r.ID)), {Text: r.Type}, ui.CellHTML(ui.Time(r.At))})
 	}
 	return rows
 }

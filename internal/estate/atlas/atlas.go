@@ -11,8 +11,10 @@ package atlas
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // State says how what is declared of a flow compares with what was seen.
@@ -46,6 +48,8 @@ func (s State) Words() string {
 		return "Declared, carried elsewhere"
 	case Unwatched:
 		return "Declared"
+	case Carried:
+		return "Carried by Reeve"
 	}
 	return string(s)
 }
@@ -54,6 +58,18 @@ func (s State) Words() string {
 type Flow struct {
 	register.Flow
 	State State
+}
+
+// Carried are the flows that pass, or should pass, through Reeve: those that are
+// not [Elsewhere]. Queries ask for it; no flow is of this state.
+const Carried State = "carried"
+
+// Words is what was seen of a flow.
+func (f Flow) Words(now time.Time) string {
+	if f.State == Undeclared {
+		return ui.Count(f.Seen.Delivered) + " seen, last " + ui.Ago(now, f.Seen.Last)
+	}
+	return f.Flow.Words(now)
 }
 
 // Count is how many flows of each state there are.
@@ -150,7 +166,8 @@ type Index struct {
 	onSite    map[string][]string            // systems that run on assets of a site
 	health    map[string]health
 	records   map[string]*register.RecordType
-	receiver  string // the system that this program is
+	receiver  string           // the system that this program is
+	held      map[string]int64 // records at the door, by the system that sent them
 }
 
 // health is how a system stands against the standards.
@@ -160,7 +177,7 @@ type health struct{ fail, unknown int }
 func NewIndex(s *register.Snapshot) *Index {
 	x := &Index{Snapshot: s, of: map[string][]int{}, byIface: map[string][]int{}, byRecord: map[string][]int{}, iface: map[string]int{}, home: map[string]string{},
 		within: map[string][]string{}, branch: map[string]string{}, orgBranch: map[string]string{}, orgWithin: map[string][]string{},
-		contracts: map[string][]register.Contract{}, onSite: map[string][]string{}, health: map[string]health{}, records: map[string]*register.RecordType{}}
+		contracts: map[string][]register.Contract{}, onSite: map[string][]string{}, health: map[string]health{}, records: map[string]*register.RecordType{}, held: map[string]int64{}}
 	for i := range s.RecordTypes {
 		x.records[s.RecordTypes[i].ID] = &s.RecordTypes[i]
 	}
@@ -199,11 +216,10 @@ func (x *Index) gatherFlows() {
 		to = atSender + "/reeve"
 	}
 	for _, u := range x.Undeclared {
-		from := u.System
-		if from == "" {
-			from = atSender + "/" + u.Organisation
-		}
-		x.flows = append(x.flows, Flow{register.Flow{Name: x.recordName(u.Record), From: from, To: to, Record: u.Record, Via: "exchange", Seen: &register.FlowSeen{Delivered: u.Records, Last: u.Last}}, Undeclared})
+		x.flows = append(x.flows, Flow{register.Flow{Name: x.recordName(u.Record), From: sender(u), To: to, Record: u.Record, Via: "exchange", Seen: &register.FlowSeen{Delivered: u.Records, Last: u.Last}}, Undeclared})
+	}
+	for _, h := range x.Held {
+		x.held[sender(h)] += h.Records
 	}
 	for i, f := range x.flows {
 		x.of[f.From] = append(x.of[f.From], i)
@@ -218,6 +234,14 @@ func (x *Index) gatherFlows() {
 			}
 		}
 	}
+}
+
+// sender is the system that sent records, or the organisation where no system is known.
+func sender(s register.Sent) string {
+	if s.System != "" {
+		return s.System
+	}
+	return atSender + "/" + s.Organisation
 }
 
 func (x *Index) stateOf(f register.Flow) State {

@@ -60,7 +60,7 @@ func TestPages(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			snap := estatetest.Large.Over(10_000 / n).Snapshot(t)
 			srv, _ := site(t, snap)
-			for _, q := range []string{"", "by=organisation", "at=capability/cap-r0", "at=capability/cap-1", "at=organisation/org-d0", "at=organisation/org-s0", "at=organisation/org-body", "at=system/sys-0", "at=interface/if-0",
+			for _, q := range []string{"", "by=organisation", "by=system", "by=system&state=carried", "at=capability/cap-r0", "at=capability/cap-1", "at=organisation/org-d0", "at=organisation/org-s0", "at=organisation/org-body", "at=system/sys-0", "at=interface/if-0",
 				"at=flow/flow-1", "at=record/rec-death.v1", "at=contract/con-0", "at=component/com-0", "at=site/site-0", "at=capability/cap-r0&with=capability/cap-r1", "at=system/sys-0&show=depends", "at=system/sys-0&show=stops",
 				"at=organisation/org-s0&show=stops", "at=record/rec-death.v1&show=depends", "at=interface/if-0&show=depends", "at=flow/flow-1&show=stops", "at=site/site-0&show=stops", "at=component/com-0&show=stops", "at=capability/cap-r0&show=stops",
 				"hosting=saas", "phase=in-use", "class=restricted", "state=silent", "state=undeclared", "record=rec-death.v1", "supplier=org-s0", "organisation=org-d0", "capability=cap-r0", "q=council", "result=fail", "q=%22%3E%3Cscript%3E", "state=nonsense"} {
@@ -109,7 +109,7 @@ func TestNumbersAddUp(t *testing.T) {
 	snap := estatetest.Large.Over(50).Snapshot(t)
 	x := atlas.NewIndex(snap)
 	want := len(snap.Flows) + len(snap.Undeclared)
-	for _, q := range []atlas.Query{{}, {By: atlas.AtOrganisation}} {
+	for _, q := range []atlas.Query{{}, {By: atlas.AtOrganisation}, {By: atlas.AtSystem}} {
 		v, err := x.View(q)
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func TestNumbersAddUp(t *testing.T) {
 		for _, b := range v.Boxes {
 			systems += b.Systems
 		}
-		if systems < len(snap.Systems) {
+		if systems+v.Idle < len(snap.Systems) {
 			t.Errorf("%+v: %d systems, want %d", q, systems, len(snap.Systems))
 		}
 	}
@@ -157,6 +157,63 @@ func TestNumbersAddUp(t *testing.T) {
 		if n := len(snap.FlowsOf(s.ID)) + loose; v.Sum.Total() != n {
 			t.Errorf("%s: %d flows, want %d", s.ID, v.Sum.Total(), n)
 		}
+	}
+}
+
+// TestWhatGoesOnNow looks at the map system by system: each flow that Reeve carries
+// says how much it delivered, and what is held at the door is counted once, at the
+// system that sent it, however many flows wait for it.
+func TestWhatGoesOnNow(t *testing.T) {
+	snap := estatetest.Large.Over(500).Snapshot(t)
+	now := snap.At
+	flow := func(id, to string, seen register.FlowSeen) register.Flow {
+		return register.Flow{ID: id, Name: id, From: "sys-0", To: to, Record: "rec-death.v1", Via: "exchange", Seen: &seen}
+	}
+	snap.Flows = []register.Flow{
+		flow("flow-a", "sys-1", register.FlowSeen{Delivered: 1234, Held: 3, Last: now.Add(-time.Hour)}),
+		flow("flow-b", "sys-2", register.FlowSeen{Delivered: 7, Waiting: 2, Last: now.Add(-72 * time.Hour), Quiet: true, Why: "the agreement has ended"}),
+		{ID: "flow-c", From: "sys-3", To: "sys-4", Record: "rec-death.v1", Via: "manual"},
+	}
+	snap.Undeclared = []register.Sent{{Organisation: "org-d0", Record: "rec-person.v1", Records: 9, Last: now}}
+	snap.Held = []register.Sent{{System: "sys-0", Record: "rec-death.v1", Records: 5, Last: now}}
+	v, err := atlas.NewIndex(snap).View(atlas.Live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Lines) != 3 || v.Idle != len(snap.Systems)-3 {
+		t.Errorf("%d lines, %d systems without one", len(v.Lines), v.Idle)
+	}
+	svg := v.Draw(true)
+	for _, want := range []string{"1,234 delivered, 3 held, 1 hour ago", "7 delivered, 3 days ago", ", silent", "9 seen, just now", "5 held, to be corrected"} {
+		if strings.Count(svg, want) == 0 {
+			t.Errorf("the drawing lacks %q", want)
+		}
+	}
+	if n := strings.Count(svg, ">5 held, to be corrected"); n != 1 {
+		t.Errorf("what is held at the door is drawn %d times", n)
+	}
+	srv, _ := site(t, snap)
+	for q, want := range map[string][]string{
+		"?by=system&state=carried": {"1,234 delivered, 3 held, last 1 hour ago", "7 delivered, 2 waiting, silent since 3 days ago; the agreement has ended", "Seen, but not declared", `aria-current="true"`},
+		"?at=flow/flow-b":          {"5, to be corrected", "/staff/held"},
+		"?at=record/rec-death.v1":  {"5, to be corrected"},
+		"?at=system/sys-0":         {"5, to be corrected"},
+		"?at=system/sys-1":         {"Held at the door"},
+	} {
+		_, body := get(t, srv.URL+"/staff/estate/map"+q)
+		for _, s := range want {
+			if !strings.Contains(body, s) {
+				t.Errorf("%s lacks %q", q, s)
+			}
+		}
+	}
+	resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Get(srv.URL + "/staff/map")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMovedPermanently || resp.Header.Get("Location") != atlas.Live.Href() {
+		t.Errorf("the short way leads with %d to %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
 }
 
@@ -202,7 +259,7 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Skip(err)
 	}
 	b := webtest.Browser(t)
-	for name, q := range map[string]string{"map": "", "map-capability": "at=capability/cap-r1", "map-system": "at=system/sys-0", "map-flow": "at=flow/flow-1", "map-stops": "at=system/sys-0&show=stops", "map-organisation": "by=organisation&hosting=saas", "map-depends": "at=record/rec-death.v1&show=depends"} {
+	for name, q := range map[string]string{"map": "", "map-live": "by=system&state=carried", "map-capability": "at=capability/cap-r1", "map-system": "at=system/sys-0", "map-flow": "at=flow/flow-1", "map-stops": "at=system/sys-0&show=stops", "map-organisation": "by=organisation&hosting=saas", "map-depends": "at=record/rec-death.v1&show=depends"} {
 		b.Check(t, name, webtest.Visit{URL: srv.URL + "/staff/estate/map?" + q}, http.StatusOK)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/diagram"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // looks are how lines of each state are drawn.
@@ -42,9 +43,9 @@ func (v *View) draw(cols [][]int, heads []string, alone []int, linked bool) (tex
 	for _, l := range lines {
 		k := looks[l.State()]
 		out := diagram.Line{From: v.box[l.From], To: v.box[l.To], Look: k, Width: k.Width + min(2.5, math.Log10(float64(l.Total()))), Both: l.both,
-			Label: l.label(len(lines) <= fewLines), Alert: l.State() == Undeclared, Words: lineWords(v, l), Href: v.lineHref(l)}
+			Label: l.label(len(lines) <= fewLines), Note: l.note(len(lines) <= fewLines, v.Now), Alert: l.State() == Undeclared || l.Held > 0, Words: lineWords(v, l), Href: v.lineHref(l)}
 		if v.plain {
-			out.Label, out.Words, out.Href = l.what(1), v.name(l.To)+", "+l.what(1), ""
+			out.Label, out.Note, out.Words, out.Href = l.what(1), "", v.name(l.To)+", "+l.what(1), ""
 		}
 		d.Lines = append(d.Lines, out)
 	}
@@ -158,6 +159,9 @@ func (b Box) notes() (out []diagram.Note) {
 		}
 	case b.Kind == AtSystem && b.Failing > 0:
 		out = append(out, diagram.Note{Text: "Not up to all standards", Alert: true})
+	}
+	if b.Held > 0 {
+		out = append(out, diagram.Note{Text: ui.Count(b.Held) + " held, to be corrected", Alert: true})
 	}
 	if b.Within > 0 {
 		out = append(out, diagram.Note{Text: count(b.Within, "flow") + " inside"})

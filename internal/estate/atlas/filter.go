@@ -13,7 +13,7 @@ import (
 type Query struct {
 	At   Place
 	With Place  // only what goes between At and it
-	By   string // "organisation": the whole estate by organisation, not by capability
+	By   string // of the whole estate: "organisation" or "system"; "" is by capability
 	Show string // "", "depends" or "stops"
 
 	Text                               string
@@ -33,6 +33,9 @@ func ParseQuery(q url.Values) Query {
 		Standard: q.Get("standard"), Result: q.Get("result"), State: State(q.Get("state")), Record: q.Get("record"), On: q.Get("on"),
 	}
 }
+
+// Live is every flow that Reeve carries, system by system.
+var Live = Query{By: AtSystem, State: Carried}
 
 // Values is the query as an address.
 func (q Query) Values() url.Values {
@@ -155,7 +158,7 @@ func (x *Index) className(id string) string {
 
 // means reports whether a query means a flow, by its state and record type.
 func (q Query) means(x *Index, f *Flow) bool {
-	return (q.State == "" || q.State == f.State) && (q.Record == "" || x.Set.Present("RecordType", f.Record) == x.Set.Present("RecordType", q.Record))
+	return (q.State == "" || q.State == f.State || q.State == Carried && f.State != Elsewhere) && (q.Record == "" || x.Set.Present("RecordType", f.Record) == x.Set.Present("RecordType", q.Record))
 }
 
 func or(s, other string) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -32,6 +33,8 @@ func (p page) lead() string {
 		return "Everything that depends on it, directly or by way of others, the nearest first."
 	case q.With.Kind != "":
 		return "What goes between it and " + p.Name(q.With) + "."
+	case q.At.Kind == "" && q.By == AtSystem:
+		return "Which system tells which, what, and how much. A box or a line leads closer."
 	case q.At.Kind == "" && q.By == AtOrganisation:
 		return "Which part of the organisation tells which, what, and whether it was seen. A box or a line leads closer."
 	case q.At.Kind == "":
@@ -57,10 +60,17 @@ func (p page) ways() (out []ui.Link) {
 		out = append(out, l)
 	}
 	if q.At.Kind == "" {
-		a, b := q, q
-		a.By, b.By = "", AtOrganisation
+		a, b, c := q, q, q
+		a.By, b.By, c.By = "", AtOrganisation, AtSystem
+		switch { // system by system, it shows what Reeve carries unless asked otherwise
+		case q.By == AtSystem && q.State == Carried:
+			a.State, b.State = "", ""
+		case q.By != AtSystem && q.State == "":
+			c.State = Carried
+		}
 		add("By capability", a)
 		add("By organisation", b)
+		add("System by system", c)
 		return out
 	}
 	flows, depends, stops := q, q, q
@@ -170,7 +180,7 @@ func resultItems() []ui.SelectItem {
 }
 
 func stateItems() (out []ui.SelectItem) {
-	for _, s := range States[:4] {
+	for _, s := range append([]State{Carried}, States[:4]...) {
 		out = append(out, ui.SelectItem{Value: string(s), Text: s.Words()})
 	}
 	return out
@@ -228,7 +238,7 @@ func (p page) recordItems() (out []ui.SelectItem) {
 	return byText(out)
 }
 
-func cell(text, href string) ui.Cell { return ui.CellHTML(linkTo(text, href)) }
+func cell(text, href string) ui.Cell { return ui.CellHTML(ui.LinkTo(text, href)) }
 
 func boxHead() []ui.Cell {
 	return []ui.Cell{{Text: "What"}, ui.Num("Systems"), ui.Num("Not up to standards"), ui.Num("Flows out"), ui.Num("Flows in"), ui.Num("Inside")}
@@ -264,7 +274,7 @@ func (p page) lineRows() (rows [][]ui.Cell) {
 			break
 		}
 		rows = append(rows, []ui.Cell{{Text: p.View.name(l.From)}, {Text: p.View.name(l.To)}, {Text: l.what(3)}, {Text: l.Count.Words()},
-			{HTML: linkTo(comma(l.Total()), p.View.lineHref(l)), Format: "numeric"}})
+			{HTML: ui.LinkTo(comma(l.Total()), p.View.lineHref(l)), Format: "numeric"}})
 	}
 	return rows
 }
@@ -275,7 +285,7 @@ func (p page) flowRows(flows []Flow) (rows [][]ui.Cell) {
 		if f.ID != "" {
 			href = Query{At: Place{AtFlow, f.ID}, On: p.View.On}.Href()
 		}
-		rows = append(rows, []ui.Cell{p.systemCell(f.From), p.systemCell(f.To), cell(p.recordName(f.Record), href), ui.CellHTML(stateTag(f.State, f.State.Words())), {Text: f.flowWords(p.At)}})
+		rows = append(rows, []ui.Cell{p.systemCell(f.From), p.systemCell(f.To), cell(p.recordName(f.Record), href), ui.CellHTML(stateTag(f.State, f.State.Words())), {Text: f.Words(p.At)}})
 	}
 	return rows
 }
@@ -341,7 +351,9 @@ func (p page) flowFacts(f Flow) []ui.SummaryRow {
 	if f.Every > 0 {
 		rows = append(rows, text("Expected", "At least every "+length(f.Every)))
 	}
-	return append(rows, ui.RowHTML("State", stateTag(f.State, f.State.Words())), text("Seen", f.flowWords(p.At)))
+	return append(rows, ui.RowHTML("State", stateTag(f.State, f.State.Words())), text("Seen", f.Words(p.At)), p.heldRow(p.heldOf(func(h register.Sent) bool {
+		return p.sameRecord(h.Record, f.Record) && sender(h) == f.From
+	})))
 }
 
 func period(from, to def.Date) string {
@@ -458,7 +470,32 @@ func (p page) recordFacts(id string) []ui.SummaryRow {
 	for _, i := range p.byRecord[id] {
 		from = append(from, p.flows[i].From)
 	}
-	return []ui.SummaryRow{text("Class", word(r.Level.String())), text("About people", map[bool]string{true: "Yes", false: "No"}[r.Personal]), row("Comes from", p.placeLinks(AtSystem, p.named(from)))}
+	return []ui.SummaryRow{text("Class", word(r.Level.String())), text("About people", map[bool]string{true: "Yes", false: "No"}[r.Personal]), row("Comes from", p.placeLinks(AtSystem, p.named(from))),
+		p.heldRow(p.heldOf(func(h register.Sent) bool { return p.sameRecord(h.Record, id) }))}
+}
+
+// heldOf is how many records stand at the door: no flow has them yet.
+func (p page) heldOf(meant func(register.Sent) bool) (n int64) {
+	for _, h := range p.Held {
+		if meant(h) {
+			n += h.Records
+		}
+	}
+	return n
+}
+
+func (p page) sameRecord(a, b string) bool {
+	return p.Set.Present("RecordType", a) == p.Set.Present("RecordType", b)
+}
+
+func (p page) heldRow(n int64) ui.SummaryRow {
+	switch {
+	case p.Past:
+		return text("Held at the door", "") // not kept by day
+	case n == 0:
+		return text("Held at the door", "None")
+	}
+	return row("Held at the door", []ui.Link{{Text: ui.Count(n) + ", to be corrected", Href: "/staff/held"}})
 }
 
 func (p page) systemFacts(id string) []ui.SummaryRow {
@@ -487,7 +524,7 @@ func (p page) systemFacts(id string) []ui.SummaryRow {
 		rows = append(rows, row("Belongs to", p.placeLinks(AtOrganisation, []string{s.Spec.Organisation})))
 	}
 	return append(rows, row("Record types", p.placeLinks(AtRecord, records)), row("Supplier contracts", p.placeLinks(AtContract, contracts)),
-		row("Suppliers", p.placeLinks(AtOrganisation, suppliers)), row("Components", p.placeLinks(AtComponent, components)))
+		row("Suppliers", p.placeLinks(AtOrganisation, suppliers)), p.heldRow(p.held[id]), row("Components", p.placeLinks(AtComponent, components)))
 }
 
 // otherFacts are what stands behind a place that is not on the way from the whole

@@ -26,6 +26,7 @@ type Box struct {
 	Note    string // below the name
 	Systems int    // how many it stands for
 	Failing int    // of these, how many do not meet some standard
+	Held    int64  // records that they sent, at the door
 	Focus   bool   // belongs to the place looked at
 	Within  int    // flows that begin and end in it
 
@@ -38,6 +39,7 @@ type Line struct {
 	Count
 	Records   []string // names of the record types, the most frequent first
 	Delivered int64
+	Held      int64
 	Last      time.Time
 	Flow      *Flow // where it is just one
 
@@ -54,8 +56,10 @@ type View struct {
 	Loose   []Flow // those that nobody declared
 	Sum     Count  // of all flows meant
 	Inside  []string
-	Folded  int // systems or parts left out of the drawing, standing in one box
-	Undrawn int // lines left out of it
+	Idle    int       // systems inside that are not drawn, for no flow that is meant touches them
+	Now     time.Time // for which the map is true
+	Folded  int       // systems or parts left out of the drawing, standing in one box
+	Undrawn int       // lines left out of it
 
 	box   map[Place]int
 	plain bool // of dependencies, not of flows: lines say what binds, and lead nowhere
@@ -68,7 +72,7 @@ func (x *Index) View(q Query) (*View, error) {
 	if !ok {
 		return nil, reeve.E(reeve.NotFound, "estate.map", "there is no %s %q", or(placeKinds[q.At.Kind], "place"), q.At.ID)
 	}
-	v := &View{Query: q, Title: x.Name(q.At), box: map[Place]int{}}
+	v := &View{Query: q, Title: x.Name(q.At), Now: x.At, box: map[Place]int{}}
 	chosen := x.chooser(q)
 	in := map[string]bool{}
 	for _, id := range ids {
@@ -263,8 +267,11 @@ func (g *grouping) of(f *Flow, system, iface string) Place {
 
 // branch is the part of the whole estate in which a system stands.
 func (g *grouping) branch(system string) Place {
-	if g.q.By == AtOrganisation {
+	switch g.q.By {
+	case AtOrganisation:
 		return Place{AtOrganisation, g.x.orgBranch[system]}
+	case AtSystem:
+		return Place{AtSystem, system}
 	}
 	return Place{AtCapability, g.x.branch[g.x.home[system]]}
 }
@@ -288,7 +295,7 @@ func (v *View) at(x *Index, g *grouping, p Place) int {
 			b.Note = styleWord(x.Snapshot.Interfaces[i].Style)
 		}
 	case AtSystem:
-		b.Focus = g.in[p.ID] && v.At.Kind != AtRecord
+		b.Focus = g.in[p.ID] && v.At.Kind != AtRecord && v.At.Kind != ""
 		if h := x.health[p.ID]; h.fail > 0 {
 			b.Failing = 1
 		}
@@ -308,7 +315,7 @@ func (x *Index) empty(q Query, v *View, g *grouping) {
 	if q.With.Kind != "" || q.At.Kind == AtFlow || q.At.Kind == AtRecord || q.At.Kind == AtInterface {
 		return
 	}
-	only := q.State != "" || q.Record != "" // systems without such a flow are not meant
+	only := q.State != "" || q.Record != "" || q.By == AtSystem // systems without such a flow are not meant
 	if q.At.Kind == AtSystem {
 		if _, ok := v.box[q.At]; !ok && len(x.InterfacesOf(q.At.ID)) == 0 {
 			v.at(x, g, q.At)
@@ -323,6 +330,7 @@ func (x *Index) empty(q Query, v *View, g *grouping) {
 	for _, id := range v.Inside {
 		p := g.of(nil, id, "")
 		if _, ok := v.box[p]; !ok && only {
+			v.Idle++
 			continue
 		}
 		b := &v.Boxes[v.at(x, g, p)]
@@ -331,6 +339,11 @@ func (x *Index) empty(q Query, v *View, g *grouping) {
 			if x.health[id].fail > 0 {
 				b.Failing++
 			}
+		}
+	}
+	for from, n := range x.held {
+		if i, ok := v.box[g.of(nil, from, "")]; ok {
+			v.Boxes[i].Held += n
 		}
 	}
 	for i := range v.Boxes {
@@ -358,6 +371,7 @@ func (x *Index) fold(v *View) {
 		rest.Systems += b.Systems
 		rest.Within += b.Within
 		rest.Failing += b.Failing
+		rest.Held += b.Held
 		v.Folded++
 	}
 	rest.Name = fmt.Sprintf("And %s more", comma(v.Folded))
@@ -396,6 +410,7 @@ func (l *Line) take(f *Flow) {
 	l.Records = append(l.Records, f.Record)
 	if f.Seen != nil && f.State != Elsewhere {
 		l.Delivered += f.Seen.Delivered
+		l.Held += f.Seen.Held
 		if f.Seen.Last.After(l.Last) {
 			l.Last = f.Seen.Last
 		}
@@ -421,6 +436,7 @@ func (l *Line) join(o Line) {
 	}
 	l.Flow = nil
 	l.Delivered += o.Delivered
+	l.Held += o.Held
 	if o.Last.After(l.Last) {
 		l.Last = o.Last
 	}

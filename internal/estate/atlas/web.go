@@ -21,6 +21,8 @@ type Desk struct {
 func (d *Desk) Mount(m *web.Mux) {
 	m.Handle("GET /staff/estate/map", register.Read, d.page)
 	m.Handle("GET /staff/estate/map.svg", register.Read, d.drawing)
+	m.Handle("GET /staff/map", register.Read, d.short)
+	m.Nav(web.StaffArea, web.NavItem{Text: "Map", Href: Live.Href(), Action: register.Read, Order: 1})
 }
 
 // load is the index and the query of a request. A place by an id that it had
@@ -56,7 +58,17 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request) error {
 	if q.At.Kind != "" {
 		title = v.Title + ": map"
 	}
-	return d.Render(w, r, x.Snapshot, web.Page{Title: title, Wide: true, Crumbs: x.crumbs(q)}, mapPage(p))
+	active := ""
+	if q.At.Kind == "" && q.By == AtSystem {
+		active = Live.Href()
+	}
+	return d.Render(w, r, x.Snapshot, web.Page{Title: title, Wide: true, Active: active, Crumbs: x.crumbs(q)}, mapPage(p))
+}
+
+// short is a short way to what goes on now.
+func (d *Desk) short(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, Live.Href(), http.StatusMovedPermanently)
+	return nil
 }
 
 // drawing is the map as a file.

@@ -110,6 +110,22 @@ func (l Line) label(long bool) string {
 	return text
 }
 
+// note is what was seen of a line of a drawing: how many, how many stand still,
+// and when the last one went.
+func (l Line) note(long bool, now time.Time) string {
+	if !long || l.Seen+l.Silent+l.Undeclared == 0 {
+		return ""
+	}
+	text := ui.Count(l.Delivered) + map[bool]string{true: " seen", false: " delivered"}[l.State() == Undeclared]
+	if l.Held > 0 {
+		text += ", " + ui.Count(l.Held) + " held"
+	}
+	if l.Last.IsZero() {
+		return text
+	}
+	return text + ", " + ui.Ago(now, l.Last)
+}
+
 // length is a time in words: "2 days".
 func length(d time.Duration) string {
 	for _, u := range []struct {
@@ -124,29 +140,6 @@ func length(d time.Duration) string {
 		}
 	}
 	return d.String()
-}
-
-// flowWords is what was seen of a flow.
-func (f Flow) flowWords(now time.Time) string {
-	switch {
-	case f.State == Elsewhere && f.Via == "manual":
-		return "By hand"
-	case f.State == Elsewhere:
-		return "From system to system"
-	case f.State == Unwatched || f.Seen == nil:
-		return "Not known"
-	}
-	text := comma(int(f.Seen.Delivered)) + map[bool]string{true: " seen", false: " delivered"}[f.State == Undeclared]
-	if f.Seen.Waiting > 0 {
-		text += ", " + comma(int(f.Seen.Waiting)) + " waiting"
-	}
-	if f.Seen.Held > 0 {
-		text += ", " + comma(int(f.Seen.Held)) + " held"
-	}
-	if f.Seen.Last.IsZero() {
-		return text + ", none yet"
-	}
-	return text + ", last " + ui.Ago(now, f.Seen.Last)
 }
 
 func styleWord(s string) string {

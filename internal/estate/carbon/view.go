@@ -137,7 +137,7 @@ func systemsTable(s *register.Snapshot, caption string, some []System) ui.TableO
 	o := table(caption, text("System"), ui.Num("A year"), ui.Num("Range"), ui.Num("For one user"), ui.Num("For one transaction"), ui.Num("Covered"), text("Not known"))
 	for _, x := range some {
 		o.Rows = append(o.Rows, []ui.Cell{
-			{HTML: link(x.Name, register.Href(s, "/staff/estate/systems/"+url.PathEscape(x.ID))), Classes: "govuk-!-font-weight-regular"},
+			{HTML: ui.LinkTo(x.Name, register.Href(s, "/staff/estate/systems/"+url.PathEscape(x.ID))), Classes: "govuk-!-font-weight-regular"},
 			ui.Num(x.Amount.String()), ui.Num(x.Amount.Range()), ui.Num(x.PerUser().String()), ui.Num(grams(x.PerTransaction())), ui.Num(percent(x.Known, x.Expected)), text(strings.Join(x.Missing, "; "))})
 	}
 	return o
@@ -156,7 +156,7 @@ func cutsTable(s *register.Snapshot, cuts []Cut) ui.TableOptions {
 	for _, c := range cuts[:min(12, len(cuts))] {
 		what := first(c.What)
 		if c.Href != "" {
-			what = ui.Cell{HTML: link(c.What, register.Href(s, c.Href)), Classes: "govuk-!-font-weight-regular"}
+			what = ui.Cell{HTML: ui.LinkTo(c.What, register.Href(s, c.Href)), Classes: "govuk-!-font-weight-regular"}
 		}
 		o.Rows = append(o.Rows, []ui.Cell{what, text(c.Why), ui.Num(c.Saves.String()), ui.Num(c.Saves.Range())})
 	}

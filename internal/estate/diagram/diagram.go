@@ -46,7 +46,8 @@ type Line struct {
 	Width    float64
 	Both     bool   // it goes both ways
 	Label    string // what stands on it, if there is room
-	Alert    bool   // the label is of something wrong
+	Note     string // below the label
+	Alert    bool   // they are of something wrong
 	Words    string // what it says to a screen reader, and under a pointer
 	Href     string
 }

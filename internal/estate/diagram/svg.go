@@ -151,7 +151,7 @@ func (s *svg) route(c *chart, r route, p port) {
 	if a.col == b.col {
 		x, out := right(a.col), 40+min(40, math.Abs(a.y-b.y)/6)
 		fmt.Fprintf(&path, "M%.0f %.1fC%.0f %.1f %.0f %.1f %.0f %.1f", x, p.from, x+out, p.from, x+out, p.to, x+head, p.to)
-		lx, ly = x+out*.6+textWidth(l.Label, 12)/2, (p.from+p.to)/2
+		lx, ly = x+out*.6+l.labelWidth()/2, (p.from+p.to)/2
 		head = -head
 	} else {
 		step := 1
@@ -180,7 +180,7 @@ func (s *svg) route(c *chart, r route, p port) {
 					t = .34
 				}
 				lx, ly = curve(x, mid, mid, toX, t), curve(y, y, toY, toY, t)
-				if half := textWidth(l.Label, 12)/2 + 4; 2*half < math.Abs(toX-x) { // beside the boxes, not on them
+				if half := l.labelWidth()/2 + 4; 2*half < math.Abs(toX-x) { // beside the boxes, not on them
 					lx = min(max(lx, min(x, toX)+half), max(x, toX)-half)
 				}
 			}
@@ -206,7 +206,7 @@ func (s *svg) route(c *chart, r route, p port) {
 			s.tip(back, p.from, -head, l.Look.Colour)
 		}
 	}
-	s.label(l.Label, lx, ly, l.Alert)
+	s.label(l, lx, ly)
 	s.close(l.Href)
 }
 
@@ -230,14 +230,17 @@ func curve(a, b, c, d, t float64) float64 {
 	return u*u*u*a + 3*u*u*t*b + 3*u*t*t*c + t*t*t*d
 }
 
-// label writes a text on a line where there is room for it, or not at all.
-func (s *svg) label(text string, x, y float64, loud bool) {
-	if text == "" {
+// label writes what stands on a line where there is room for it, or not at all.
+func (s *svg) label(l Line, x, y float64) {
+	if l.Label == "" {
 		return
 	}
-	w, h := textWidth(text, 12)+8, 17.0
+	w, h := l.labelWidth()+8, 17.0
+	if l.Note != "" {
+		h += 14
+	}
 	for _, shift := range []float64{0, -14, 14, -26, 26, -38, 38} {
-		at := labelBox{x - w/2, y + shift - h/2, w, h}
+		at := labelBox{x - w/2, y + shift*h/17 - h/2, w, h}
 		if slices.ContainsFunc(s.taken, func(o labelBox) bool {
 			return at.x < o.x+o.w && o.x < at.x+at.w && at.y < o.y+o.h && o.y < at.y+at.h
 		}) {
@@ -245,14 +248,20 @@ func (s *svg) label(text string, x, y float64, loud bool) {
 		}
 		s.taken = append(s.taken, at)
 		colour := ink
-		if loud {
+		if l.Alert {
 			colour = alert
 		}
-		fmt.Fprintf(&s.labels, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="3" fill="#fff" fill-opacity=".9"/><text x="%.0f" y="%.0f" font-size="12" text-anchor="middle" fill="%s">%s</text>`,
-			at.x, at.y, w, h, x, at.y+13, colour, html.EscapeString(text))
+		fmt.Fprintf(&s.labels, `<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="3" fill="#fff" fill-opacity=".9"/>`, at.x, at.y, w, h)
+		for i, text := range []string{l.Label, l.Note} {
+			if text != "" {
+				fmt.Fprintf(&s.labels, `<text x="%.0f" y="%.0f" font-size="12" text-anchor="middle" fill="%s">%s</text>`, x, at.y+13+14*float64(i), colour, html.EscapeString(text))
+			}
+		}
 		return
 	}
 }
+
+func (l Line) labelWidth() float64 { return max(textWidth(l.Label, 12), textWidth(l.Note, 12)) }
 
 // box draws a box.
 func (s *svg) box(b Box, x, y float64) {

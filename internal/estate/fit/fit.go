@@ -210,9 +210,6 @@ func (r *Report) index() {
 	}
 }
 
-// ServicesOf are the services that need a system.
-func (r *Report) ServicesOf(system string) []def.Of[catalogue.Spec] { return r.services[system] }
-
 // Of are the rows with a verdict, the worst first.
 func (r *Report) Of(v Verdict) (out []*Row) {
 	for _, row := range r.Rows {

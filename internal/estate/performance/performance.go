@@ -254,7 +254,11 @@ func Own() map[string]Count {
 			return seen(s, func(f *register.FlowSeen) int64 { return f.Delivered })
 		},
 		"held-records": func(s *register.Snapshot) (float64, bool) {
-			return seen(s, func(f *register.FlowSeen) int64 { return f.Held })
+			n, known := seen(s, func(f *register.FlowSeen) int64 { return f.Held })
+			for _, h := range s.Held {
+				n += float64(h.Records)
+			}
+			return n, known
 		},
 	}
 }

@@ -1004,7 +1004,7 @@ func flowsTable(r *Report, row *Row) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = words.Text(flowState(f)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = words.Text(f.Words(r.At)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1367,13 +1367,6 @@ func called(r *Report, kind, id string) string {
 		}
 	}
 	return id
-}
-
-func flowState(f register.Flow) string {
-	if f.Seen == nil {
-		return ""
-	}
-	return f.Seen.State
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -17,7 +17,7 @@ func New(p Parts) *Snapshot {
 	s := &Snapshot{
 		Model: p.Model, At: p.At, Today: def.DateOf(p.At), Past: p.Past, Inventory: p.Inventory, Declared: p.Declared, Entities: p.Entities,
 		Components: def.All[component.Spec](p.Model.Set), Sites: def.All[site.Spec](p.Model.Set),
-		interfacesOf: map[string][]int{}, flowsOf: map[string][]int{}, componentsOf: map[string][]int{}, assetsOf: map[string][]int{},
+		interfacesOf: map[string][]int{}, flowsOf: map[string][]int{}, componentsOf: map[string][]int{},
 	}
 	if s.Inventory == nil {
 		s.Inventory = new(inventory.Inventory)
@@ -29,7 +29,7 @@ func New(p Parts) *Snapshot {
 				s.Flows[i].Seen = &seen
 			}
 		}
-		s.Undeclared = p.Observed.Undeclared
+		s.Undeclared, s.Held = p.Observed.Undeclared, p.Observed.Held
 	}
 	for i, x := range s.Interfaces {
 		s.interfacesOf[x.System] = append(s.interfacesOf[x.System], i)
@@ -45,12 +45,6 @@ func New(p Parts) *Snapshot {
 		for _, id := range append([]string{c.Spec.System}, c.Spec.UsedBy...) {
 			id = p.Model.Set.Present("System", id)
 			s.componentsOf[id] = append(s.componentsOf[id], i)
-		}
-	}
-	for i, a := range s.Assets {
-		for _, id := range a.Systems {
-			id = p.Model.Set.Present("System", id)
-			s.assetsOf[id] = append(s.assetsOf[id], i)
 		}
 	}
 	s.costs()
@@ -112,11 +106,6 @@ func (s *Snapshot) FlowsOf(system string) []Flow { return pick(s.Flows, s.flowsO
 // ComponentsOf are the components that a system is made of or uses.
 func (s *Snapshot) ComponentsOf(system string) []Component {
 	return pick(s.Components, s.componentsOf[system])
-}
-
-// AssetsOf are the assets that a system runs on.
-func (s *Snapshot) AssetsOf(system string) []inventory.Asset {
-	return pick(s.Assets, s.assetsOf[system])
 }
 
 // Person finds somebody in the imported directory. known is false where no

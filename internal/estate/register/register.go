@@ -18,6 +18,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/site"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // The other definitions by type, for short.
@@ -53,11 +54,48 @@ type Flow struct {
 
 // FlowSeen is what was observed of a flow.
 type FlowSeen struct {
-	Delivered, Waiting, Held int64
-	Last                     time.Time // zero: never
-	Since                    time.Time // since when it counts; zero: not known
-	Quiet                    bool      // silent for longer than expected
-	State                    string    // in words: "12 delivered, last 2 minutes ago"
+	Delivered, Waiting int64
+	Held               int64     // of this very flow: parked, or uncertain whether they arrived
+	Last               time.Time // zero: never
+	Since              time.Time // since when it counts; zero: not known
+	Quiet              bool      // silent for longer than expected
+	Why                string    // why it does not run as it should, in plain words
+}
+
+// Words is what was seen of a flow: "12 delivered, 2 waiting, last 2 minutes ago".
+func (f Flow) Words(now time.Time) string {
+	switch {
+	case f.Via == "manual":
+		return "By hand"
+	case f.Via == "direct":
+		return "From system to system"
+	case f.Seen == nil:
+		return "Not known"
+	}
+	text := ui.Count(f.Seen.Delivered) + " delivered"
+	if !f.Seen.Since.IsZero() {
+		text += " since " + ui.DateText(f.Seen.Since)
+	}
+	for _, n := range []struct {
+		n    int64
+		word string
+	}{{f.Seen.Waiting, " waiting"}, {f.Seen.Held, " held"}} {
+		if n.n > 0 {
+			text += ", " + ui.Count(n.n) + n.word
+		}
+	}
+	switch {
+	case f.Seen.Last.IsZero():
+		text += ", never carried anything"
+	case f.Seen.Quiet:
+		text += ", silent since " + ui.Ago(now, f.Seen.Last)
+	default:
+		text += ", last " + ui.Ago(now, f.Seen.Last)
+	}
+	if f.Seen.Why != "" {
+		text += "; " + f.Seen.Why
+	}
+	return text
 }
 
 // RecordType is what the estate needs to know of a record type.
@@ -71,7 +109,7 @@ type RecordType struct {
 	Object     *def.Object
 }
 
-// Sent is what an organisation sent without a flow that carries it.
+// Sent is records that an organisation sent.
 type Sent struct {
 	Organisation, System string // System is "" where no interface says which
 	Record               string
@@ -89,7 +127,8 @@ type Declared struct {
 // Observed is what went through the exchange up to now.
 type Observed struct {
 	Flows      map[string]FlowSeen // by id of the flow
-	Undeclared []Sent
+	Undeclared []Sent              // no flow carries these on
+	Held       []Sent              // at the door, to be corrected: no flow had them yet
 }
 
 // Exchange answers for the exchange.
@@ -107,6 +146,7 @@ type Snapshot struct {
 	Inventory *inventory.Inventory
 	Declared
 	Undeclared []Sent
+	Held       []Sent
 	Components []Component
 	Sites      []Site
 	Assets     []inventory.Asset // imported and declared, by id
@@ -122,7 +162,6 @@ type Snapshot struct {
 	interfacesOf map[string][]int
 	flowsOf      map[string][]int
 	componentsOf map[string][]int
-	assetsOf     map[string][]int
 }
 
 // Entity is something of a kind that a room keeps in the database, as rules see

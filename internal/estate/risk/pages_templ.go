@@ -129,7 +129,7 @@ func riskPage(v view) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if v.MayCurate {
-				templ_7745c5c3_Err = words.Link("Say which products the others are", productsPath).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkTo("Say which products the others are", productsPath).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -999,7 +999,7 @@ func places(s *register.Snapshot, all []Place) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if href := placeHref(s, p); href != "" {
-					templ_7745c5c3_Err = words.Link(words.Or(p.Name, p.ID), href).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.LinkTo(words.Or(p.Name, p.ID), href).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1078,12 +1078,12 @@ func productsPage(v curation) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.All {
-			templ_7745c5c3_Err = words.Link("Show only those that are open", productsPath).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkTo("Show only those that are open", productsPath).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = words.Link("Show the settled ones too", productsPath+"?show=all").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkTo("Show the settled ones too", productsPath+"?show=all").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -70,7 +70,6 @@ type Report struct {
 	Unread    map[string]string // why a bill of materials could not be read, by the name of its file
 	cat       *catalogue
 	component map[string][]*Installed // by id; the first is the component's own product
-	asset     map[string][]*Installed
 }
 
 // New works the report out.
@@ -78,7 +77,7 @@ func New(s *register.Snapshot) *Report { return build(s, true) }
 
 // build works the report out, of components alone or with what runs on assets.
 func build(s *register.Snapshot, onAssets bool) *Report {
-	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, asset: map[string][]*Installed{}, called: map[[2]string]*Name{}}, by: map[[5]string]*Installed{}, ids: map[[4]string]known{}, names: map[[2]string]bool{}, done: map[[2]string]map[string]string{}}
+	b := &builder{r: &Report{Snapshot: s, cat: newCatalogue(s.Inventory), component: map[string][]*Installed{}, called: map[[2]string]*Name{}}, by: map[[5]string]*Installed{}, ids: map[[4]string]known{}, names: map[[2]string]bool{}, done: map[[2]string]map[string]string{}}
 	r := b.r
 	r.KEV, r.EOL = !r.cat.kevAt.IsZero(), !r.cat.eolAt.IsZero()
 	for _, e := range s.Inventory.Evidence {
@@ -215,8 +214,6 @@ func (b *builder) add(at Place, vendor, name, version, cycle, cpe, eol string, s
 	}
 	if at.Kind == "Component" {
 		b.r.component[at.ID] = append(b.r.component[at.ID], x)
-	} else {
-		b.r.asset[at.ID] = append(b.r.asset[at.ID], x)
 	}
 }
 
@@ -248,9 +245,6 @@ func (b *builder) name(vendor, name, cpe, eol string) known {
 
 // OfComponent is what a component is and is made of.
 func (r *Report) OfComponent(id string) []*Installed { return r.component[id] }
-
-// OfAsset is what runs on an asset.
-func (r *Report) OfAsset(id string) []*Installed { return r.asset[id] }
 
 // Fill writes the facts of components and systems.
 func Fill(s *register.Snapshot) {

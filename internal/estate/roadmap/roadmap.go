@@ -93,9 +93,6 @@ func New(s *register.Snapshot, scenario string) *Plan {
 // Item finds an item of the plan.
 func (p *Plan) Item(id string) (Item, bool) { x, ok := p.item[id]; return x, ok }
 
-// ItemsOf are the items that change a system, component or supplier contract.
-func (p *Plan) ItemsOf(subject string) []Item { return p.bySubject[subject] }
-
 // Serving are the items that serve an objective.
 func (p *Plan) Serving(objective string) (out []Item) {
 	for _, x := range p.Items {

@@ -134,7 +134,7 @@ func openTable(r *Report, groups []Group) ui.TableOptions {
 	o := ui.TableOptions{Caption: "Spend without a contract, by supplier", CaptionClasses: "govuk-visually-hidden", FirstCellIsHeader: true, Classes: "app-table--stack", Head: []ui.Cell{{Text: "Supplier in the ledger"}, {Text: "Why"}, ui.Num("Lines"), ui.Num("Total")}}
 	for i, g := range groups {
 		o.Rows = append(o.Rows, []ui.Cell{
-			{HTML: link(g.Name, r.within(fmt.Sprintf("%s/unmatched?group=%d", home, i))), Classes: "govuk-!-font-weight-regular"},
+			{HTML: ui.LinkTo(g.Name, r.within(fmt.Sprintf("%s/unmatched?group=%d", home, i))), Classes: "govuk-!-font-weight-regular"},
 			{Text: upper(g.Why)}, ui.Num(fmt.Sprint(len(g.Lines))), ui.Num(g.Amount.String()),
 		})
 	}
@@ -148,7 +148,7 @@ func linesTable(b *Book, lines []Match, why bool) ui.TableOptions {
 	}
 	o.Head = append(o.Head, ui.Num("Amount"))
 	for _, x := range lines {
-		row := []ui.Cell{{Text: dateText(x.On), Classes: "app-when govuk-!-font-weight-regular"}, ui.CellHTML(link(x.ID, b.href(lineHref(x.ID)))), {Text: x.Line.Supplier}, {Text: x.Description}}
+		row := []ui.Cell{{Text: dateText(x.On), Classes: "app-when govuk-!-font-weight-regular"}, ui.CellHTML(ui.LinkTo(x.ID, b.href(lineHref(x.ID)))), {Text: x.Line.Supplier}, {Text: x.Description}}
 		if why {
 			row = append(row, ui.Cell{Text: upper(x.Why)})
 		}
@@ -234,7 +234,7 @@ func contractsTable(r *Report, all map[string]Seats) ui.TableOptions {
 			supplier = "Not known"
 		}
 		o.Rows = append(o.Rows, []ui.Cell{
-			{HTML: link(x.Name, r.href(contractHref(x.ID))), Classes: "govuk-!-font-weight-regular"},
+			{HTML: ui.LinkTo(x.Name, r.href(contractHref(x.ID))), Classes: "govuk-!-font-weight-regular"},
 			{Text: supplier}, {Text: x.State}, ui.Num(committed), ui.Num(x.Paid.String()), ui.Num(difference(x)), ui.Num(idle(all[x.ID])),
 		})
 	}
@@ -373,7 +373,7 @@ func lineSummary(b *Book, x Match) ui.SummaryListOptions {
 	rows := []ui.SummaryRow{ui.Row("Day", dateText(x.On)), ui.Row("Supplier as written", or(x.Line.Supplier)), ui.Row("What for", or(x.Description)),
 		ui.Row("Reference", or(x.Reference)), ui.Row("Code", or(x.Code)), ui.Row("Kind of spend", or(x.Type)), ui.Row("Amount", Money(x.Amount).String())}
 	if k, ok := b.contract(x.Contract); ok {
-		rows = append(rows, ui.RowHTML("Supplier contract", link(k.Name, b.href(contractHref(k.ID)))))
+		rows = append(rows, ui.RowHTML("Supplier contract", ui.LinkTo(k.Name, b.href(contractHref(k.ID)))))
 	} else {
 		rows = append(rows, ui.Row("Supplier contract", map[State]string{Unclear: "Unclear", Unmatched: "None found", NoneDue: "None"}[x.State]))
 	}
@@ -410,7 +410,7 @@ func eventsTable(s *register.Snapshot, m monthOf) ui.TableOptions {
 			decision = upper(e.Contract.Spec.Decision.What)
 		}
 		o.Rows = append(o.Rows, []ui.Cell{{Text: dateText(e.On), Classes: "app-when govuk-!-font-weight-regular"}, {Text: what},
-			ui.CellHTML(link(e.Contract.Name, register.Href(s, contractHref(e.Contract.ID)))), {Text: e.Supplier}, ui.Num(e.Cost.String()), {Text: decision}})
+			ui.CellHTML(ui.LinkTo(e.Contract.Name, register.Href(s, contractHref(e.Contract.ID)))), {Text: e.Supplier}, ui.Num(e.Cost.String()), {Text: decision}})
 	}
 	return o
 }

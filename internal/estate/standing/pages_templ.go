@@ -377,7 +377,7 @@ func standingRow(s *register.Snapshot, t *standard.Standing, href string) templ.
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = words.Link(t.Name, register.Href(s, href)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.LinkTo(t.Name, register.Href(s, href)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -580,7 +580,7 @@ func standardPage(v view) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = words.Link("see it in force", register.Href(v.Snapshot, words.StandardHref(v.Chosen))).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkTo("see it in force", register.Href(v.Snapshot, words.StandardHref(v.Chosen))).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -658,7 +658,7 @@ func standardPage(v view) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = words.Link("Show all", all(v.Listing)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkTo("Show all", all(v.Listing)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -779,7 +779,7 @@ func findingsTable(v view) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if to := href(f.Kind, f.ID); to != "" {
-				templ_7745c5c3_Err = words.Link(words.Or(f.Name, f.ID), register.Href(v.Snapshot, to)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.LinkTo(words.Or(f.Name, f.ID), register.Href(v.Snapshot, to)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

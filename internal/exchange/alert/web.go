@@ -41,7 +41,7 @@ func (w *Watch) rows(all []Alert) (rows []row) {
 
 func cells(rows []row) (out [][]ui.Cell) {
 	for _, r := range rows {
-		line := []ui.Cell{ui.CellHTML(link(r.Name, r.Href)), {Text: r.Why}, ui.CellHTML(ui.Time(r.Raised))}
+		line := []ui.Cell{ui.CellHTML(ui.LinkTo(r.Name, r.Href)), {Text: r.Why}, ui.CellHTML(ui.Time(r.Raised))}
 		if !r.Ended.IsZero() {
 			line = append(line, ui.CellHTML(ui.Time(r.Ended)))
 		}

@@ -33,7 +33,7 @@ func (p *listData) stats() []ui.Stat {
 
 func (p *listData) feedRows() (rows [][]ui.Cell) {
 	for _, f := range p.Feeds {
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(f.Name, "/staff/feeds/"+f.ID)), {Text: f.System}, {Text: f.Type}, {Text: f.When},
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(f.Name, "/staff/feeds/"+f.ID)), {Text: f.System}, {Text: f.Type}, {Text: f.When},
 			{Text: ui.Ago(p.Now, f.State.Well), Classes: "app-nowrap"}, ui.CellHTML(statusTag(f.status()))})
 	}
 	return rows
@@ -50,7 +50,7 @@ func fileHead(ofOne bool) []ui.Cell {
 
 func fileRows(files []fileRow, ofOne bool, now time.Time) (rows [][]ui.Cell) {
 	for _, f := range files {
-		line := []ui.Cell{ui.CellHTML(link(f.Title, f.Href))}
+		line := []ui.Cell{ui.CellHTML(ui.LinkTo(f.Title, f.Href))}
 		if !ofOne {
 			line = append(line, ui.Cell{Text: f.TypeName, Classes: "app-brief"}, ui.Cell{Text: f.From, Classes: "app-brief"})
 		}
@@ -61,7 +61,7 @@ func fileRows(files []fileRow, ofOne bool, now time.Time) (rows [][]ui.Cell) {
 }
 
 func (r row) summary(now time.Time) []ui.SummaryRow {
-	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(r.status())), ui.RowHTML("System", link(r.System, "/staff/estate/systems/"+r.Of)), ui.Row("Record type", r.Type)}
+	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(r.status())), ui.RowHTML("System", ui.LinkTo(r.System, "/staff/estate/systems/"+r.Of)), ui.Row("Record type", r.Type)}
 	if r.Sender != "" {
 		rows = append(rows, ui.Row("Given by", r.Sender))
 	}
@@ -70,7 +70,7 @@ func (r row) summary(now time.Time) []ui.SummaryRow {
 		rows = append(rows, ui.RowHTML("Next look", ui.Time(r.Next)))
 	}
 	if r.Running && r.File != "" {
-		rows = append(rows, ui.RowHTML("Reading", link("how far it is", "/staff/files/"+r.File)))
+		rows = append(rows, ui.RowHTML("Reading", ui.LinkTo("how far it is", "/staff/files/"+r.File)))
 	}
 	return rows
 }
@@ -96,7 +96,7 @@ func (f *fileData) stats() []ui.Stat {
 func (f *fileData) summary() []ui.SummaryRow {
 	rows := []ui.SummaryRow{ui.RowHTML("State", statusTag(f.status())), ui.Row("From", f.From), ui.RowHTML("Began", ui.Time(f.Began))}
 	if f.Origin != "" && !f.own {
-		rows[1] = ui.RowHTML("From", link(f.From, "/staff/feeds/"+f.Origin))
+		rows[1] = ui.RowHTML("From", ui.LinkTo(f.From, "/staff/feeds/"+f.Origin))
 	}
 	if f.Size >= 0 {
 		rows = append(rows, ui.Row("Size", ui.Count(f.Size)+" bytes"))

@@ -285,7 +285,7 @@ func apart(stats []line) (carried, steps, drawn []line) {
 func stepRows(stats []line, now time.Time) (rows [][]ui.Cell) {
 	for _, s := range stats {
 		text, tone := s.state()
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), ui.CellHTML(link(s.ProcessName, "/staff/processes/"+s.Process)),
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(s.Name, "/staff/flows/"+s.Flow)), ui.CellHTML(ui.LinkTo(s.ProcessName, "/staff/processes/"+s.Process)),
 			{Text: or(s.To.SystemName, s.To.Interface)}, ui.Num(ui.Count(s.Delivered)), {Text: ui.Ago(now, s.LastSeen), Classes: "app-nowrap app-brief"}, ui.CellHTML(ui.Status(text, tone))})
 	}
 	return rows
@@ -297,7 +297,7 @@ func drawnRows(stats []line) (rows [][]ui.Cell) {
 		if s.Via == "manual" {
 			how = "by hand"
 		}
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface), Classes: "app-brief"},
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface), Classes: "app-brief"},
 			{Text: or(s.To.SystemName, s.To.Interface)}, {Text: ui.Words(string(s.Purpose))}, {Text: how}})
 	}
 	return rows
@@ -308,7 +308,7 @@ func listRows(stats []line, set *Set, now time.Time) (rows [][]ui.Cell) {
 		text, tone := s.state()
 		f, _ := set.Get(s.Flow)
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(link(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface), Classes: "app-brief"},
+			ui.CellHTML(ui.LinkTo(s.Name, "/staff/flows/"+s.Flow)), {Text: or(s.From.SystemName, s.From.Interface), Classes: "app-brief"},
 			{Text: or(s.To.SystemName, s.To.Interface), Classes: "app-brief"}, {Text: f.does()}, ui.Num(ui.Count(s.Delivered)), ui.Num(ui.Count(int64(s.Waiting) + s.Lag)), ui.Num(ui.Count(s.Parked + int64(s.Uncertain))),
 			{Text: ui.Ago(now, s.LastSeen), Classes: "app-nowrap app-brief"}, ui.CellHTML(ui.Status(text, tone)),
 		})

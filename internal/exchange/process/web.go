@@ -164,7 +164,7 @@ func (x *Process) row(r *run) []ui.Cell {
 	case r.step >= 0 && r.step < len(x.Steps) && !r.state.ended():
 		done = fmt.Sprintf("at step %d of %d, %s", r.step+1, len(x.Steps), x.Steps[r.step].Flow.To.SystemName)
 	}
-	return []ui.Cell{ui.CellHTML(link(string(r.record), fmt.Sprintf("/staff/processes/%s/%d", x.ID, r.n))), ui.CellHTML(state(r.state)), {Text: done}, {Text: sentence(r.why)}, ui.CellHTML(ui.Time(r.began))}
+	return []ui.Cell{ui.CellHTML(ui.LinkTo(string(r.record), fmt.Sprintf("/staff/processes/%s/%d", x.ID, r.n))), ui.CellHTML(state(r.state)), {Text: done}, {Text: sentence(r.why)}, ui.CellHTML(ui.Time(r.began))}
 }
 
 // sentence begins a text like a sentence.

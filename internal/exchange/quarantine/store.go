@@ -280,6 +280,7 @@ type Count struct {
 	Sender string
 	Held   int
 	Parked int
+	Flows  map[string]int // the parked ones by flow
 	Oldest time.Time
 }
 
@@ -298,32 +299,34 @@ func (w *Ward) counts(tx *store.Tx, party string) ([]Count, error) {
 		only, args = among("sender", w.lineage("Organisation", party))
 		args = append(args, args...)
 	}
-	rows, err := tx.Query(`select type, sender, sum(held), sum(parked), min(at) from (
-		select type, sender, 1 as held, 0 as parked, at from quarantine_held where state = 'held'`+only+`
-		union all select type, sender, 0 as held, 1 as parked, at from quarantine_parked where state = 'held'`+only+`) as open_ones
-		group by type, sender order by type, sender`, args...)
+	rows, err := tx.Query(`select type, sender, flow, sum(n), min(at) from (
+		select type, sender, '' as flow, 1 as n, at from quarantine_held where state = 'held'`+only+`
+		union all select type, sender, flow, 1 as n, at from quarantine_parked where state = 'held'`+only+`) as open_ones
+		group by type, sender, flow order by type, sender, flow`, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var out []Count
 	for rows.Next() {
-		var c Count
-		var at int64
-		if err := rows.Scan(&c.Type, &c.Sender, &c.Held, &c.Parked, &at); err != nil {
+		c, flow, n, at := Count{Flows: map[string]int{}}, "", 0, int64(0)
+		if err := rows.Scan(&c.Type, &c.Sender, &flow, &n, &at); err != nil {
 			return nil, err
 		}
-		c.Oldest = time.UnixMilli(at).UTC()
 		c.Type, c.Sender = w.present(c.Type, c.Sender)
-		if i := slices.IndexFunc(out, func(o Count) bool { return o.Type == c.Type && o.Sender == c.Sender }); i >= 0 {
-			o := &out[i]
-			o.Held, o.Parked = o.Held+c.Held, o.Parked+c.Parked
-			if c.Oldest.Before(o.Oldest) {
-				o.Oldest = c.Oldest
-			}
-			continue
+		i := slices.IndexFunc(out, func(o Count) bool { return o.Type == c.Type && o.Sender == c.Sender })
+		if i < 0 {
+			i, out = len(out), append(out, c)
 		}
-		out = append(out, c)
+		o, oldest := &out[i], time.UnixMilli(at).UTC()
+		if o.Oldest.IsZero() || oldest.Before(o.Oldest) {
+			o.Oldest = oldest
+		}
+		if flow == "" {
+			o.Held += n
+		} else {
+			o.Parked, o.Flows[flow] = o.Parked+n, o.Flows[flow]+n
+		}
 	}
 	return out, rows.Err()
 }

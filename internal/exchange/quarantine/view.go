@@ -52,7 +52,7 @@ func (d listData) stats() []ui.Stat {
 
 func (d listData) mistakeRows() (rows [][]ui.Cell) {
 	for _, m := range d.Mistakes {
-		rows = append(rows, []ui.Cell{ui.CellHTML(cellLink(m.Text(), "/staff/mistakes/"+m.ID)), {Text: d.w.name("RecordType", string(m.Type))},
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(m.Text(), "/staff/mistakes/"+m.ID)), {Text: d.w.name("RecordType", string(m.Type))},
 			{Text: d.w.name("Organisation", m.Sender)}, ui.Num(strconv.Itoa(m.Count)), {Text: Age(d.now.Sub(m.Oldest)), Classes: "app-brief"}})
 	}
 	return rows
@@ -102,7 +102,7 @@ func (d listData) heldTitle() string {
 func (d listData) countRows() (rows [][]ui.Cell) {
 	for _, c := range d.Counts {
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(cellLink(d.w.name("RecordType", string(c.Type)), listHref(c.Type, c.Sender, 0))),
+			ui.CellHTML(ui.LinkTo(d.w.name("RecordType", string(c.Type)), listHref(c.Type, c.Sender, 0))),
 			{Text: d.w.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Held)), ui.Num(strconv.Itoa(c.Parked)), {Text: Age(d.now.Sub(c.Oldest))},
 		})
 	}
@@ -125,7 +125,7 @@ func (d listData) heldRows() (rows [][]ui.Cell) {
 			wrong = "waits for " + string(h.Waits)
 		}
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(cellLink(string(h.ID), "/staff/held/"+string(h.ID))), {Text: d.w.name("RecordType", string(h.Type))},
+			ui.CellHTML(ui.LinkTo(string(h.ID), "/staff/held/"+string(h.ID))), {Text: d.w.name("RecordType", string(h.Type))},
 			{Text: d.w.name("Organisation", h.Sender)}, {Text: Age(d.now.Sub(h.At)), Classes: "app-nowrap"}, {Text: sentence(wrong)},
 		})
 	}
@@ -135,7 +135,7 @@ func (d listData) heldRows() (rows [][]ui.Cell) {
 func (d listData) parkedRows() (rows [][]ui.Cell) {
 	for _, p := range d.Parked {
 		rows = append(rows, []ui.Cell{
-			ui.CellHTML(cellLink(string(p.ID), fmt.Sprintf("/staff/parked/%s/%d", p.Flow, p.N))), {Text: d.w.name("RecordType", string(p.Type))},
+			ui.CellHTML(ui.LinkTo(string(p.ID), fmt.Sprintf("/staff/parked/%s/%d", p.Flow, p.N))), {Text: d.w.name("RecordType", string(p.Type))},
 			{Text: d.w.name("Flow", p.Flow)}, {Text: Age(d.now.Sub(p.At))}, {Text: sentence(p.Cause)},
 		})
 	}
@@ -146,17 +146,17 @@ func (h Held) rows(now time.Time, sender string, loc *time.Location) []ui.Summar
 	return []ui.SummaryRow{
 		ui.Row("Sender", sender),
 		ui.Row("Received", ui.TimeText(h.At.In(loc))+", "+Age(now.Sub(h.At))+" ago"),
-		ui.RowHTML("What became of it", cellLink("Trail", "/staff/records/"+string(h.ID))),
+		ui.RowHTML("What became of it", ui.LinkTo("Trail", "/staff/records/"+string(h.ID))),
 	}
 }
 
 func (p Parked) rows(now time.Time, sender, flow, href string, loc *time.Location) []ui.SummaryRow {
 	return []ui.SummaryRow{
-		ui.RowHTML("Flow", cellLink(flow, href)),
+		ui.RowHTML("Flow", ui.LinkTo(flow, href)),
 		ui.Row("Why", sentence(p.Cause)),
 		ui.Row("Sender", sender),
 		ui.Row("Since", ui.TimeText(p.At.In(loc))+", "+Age(now.Sub(p.At))+" ago"),
-		ui.RowHTML("What became of it", cellLink("Trail", "/staff/records/"+string(p.ID))),
+		ui.RowHTML("What became of it", ui.LinkTo("Trail", "/staff/records/"+string(p.ID))),
 	}
 }
 

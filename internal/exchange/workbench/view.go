@@ -38,7 +38,7 @@ func (d mistakeData) recordRows() (rows [][]ui.Cell) {
 		if n := len(h.Problems) - 1; n > 0 {
 			also = plural(n, "other problem")
 		}
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(string(h.ID), heldHref(h.ID))), {Text: quarantine.Age(d.now.Sub(h.At))}, {Text: also}})
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(string(h.ID), heldHref(h.ID))), {Text: quarantine.Age(d.now.Sub(h.At))}, {Text: also}})
 	}
 	return rows
 }
@@ -113,7 +113,7 @@ func exampleRows(es []Example) (rows [][]ui.Cell) {
 	}
 	for _, e := range es {
 		for i, c := range e.Changes {
-			id := ui.CellHTML(link(string(e.ID), heldHref(e.ID)))
+			id := ui.CellHTML(ui.LinkTo(string(e.ID), heldHref(e.ID)))
 			if i > 0 {
 				id = ui.Cell{Text: string(e.ID)}
 			}
@@ -157,7 +157,7 @@ func (c Correction) status() (string, ui.Tone) {
 func (d listData) correctionRows(cs []Correction) (rows [][]ui.Cell) {
 	for _, c := range cs {
 		text, tone := c.status()
-		rows = append(rows, []ui.Cell{ui.CellHTML(link(fmt.Sprintf("Correction %d", c.ID), href(c.ID))), {Text: d.p.name("RecordType", string(c.Type))},
+		rows = append(rows, []ui.Cell{ui.CellHTML(ui.LinkTo(fmt.Sprintf("Correction %d", c.ID), href(c.ID))), {Text: d.p.name("RecordType", string(c.Type))},
 			{Text: d.p.name("Organisation", c.Sender)}, ui.Num(strconv.Itoa(c.Total)), {Text: d.p.name("Staff", c.MadeBy)}, {Text: quarantine.Age(d.now.Sub(c.Made)) + " ago"}, ui.CellHTML(ui.Status(text, tone))})
 	}
 	return rows
@@ -242,7 +242,7 @@ func (d correctionData) rows() []ui.SummaryRow {
 	rows := []ui.SummaryRow{ui.RowHTML("State", ui.Status(text, tone)), ui.Row("Record type", d.p.name("RecordType", string(c.Type))),
 		ui.Row("Sender", d.p.name("Organisation", c.Sender)), ui.Row("Records", strconv.Itoa(c.Total)), ui.Row("Made", "By "+d.p.name("Staff", c.MadeBy)+", "+at(c.Made))}
 	if d.Mistake.ID != "" {
-		rows = append(rows, ui.RowHTML("Mistake", link(d.Mistake.Text(), "/staff/mistakes/"+d.Mistake.ID)))
+		rows = append(rows, ui.RowHTML("Mistake", ui.LinkTo(d.Mistake.Text(), "/staff/mistakes/"+d.Mistake.ID)))
 	}
 	if c.ApprovedBy != "" {
 		rows = append(rows, ui.Row("Approved", "By "+d.p.name("Staff", c.ApprovedBy)+", "+at(c.Approved)))

@@ -9,12 +9,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/store"
 )
 
-// Resolve returns the id that stays: id itself, or the person it was merged into.
-func (r *Register) Resolve(tx *store.Tx, id reeve.PersonID) (reeve.PersonID, error) {
-	p, err := r.resolve(tx, id)
-	return p.id, err
-}
-
 // Standing returns [Living], [ReportedDead] or [Dead].
 func (r *Register) Standing(tx *store.Tx, id reeve.PersonID) (string, error) {
 	p, err := r.resolve(tx, id)

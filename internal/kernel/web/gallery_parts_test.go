@@ -74,7 +74,7 @@ func gallery(withErrors bool) templ.Component {
 		templ.Raw(`<span class="govuk-caption-l">Held record</span><h1 class="govuk-heading-l">A gallery of components</h1>`),
 		ui.Stats([]ui.Stat{{Label: "Records accepted", Value: "12,340", Note: "since midnight"}, {Label: "Held", Value: "12", Href: "/staff/Held", Tone: ui.Bad}, {Label: "Waiting", Value: "3", Href: "/staff/Records", Tone: ui.Waiting}, {Label: "Delivered", Value: "36,984", Tone: ui.Good}}),
 		h2("Map"),
-		templ.Raw(`<ul class="govuk-list reeve-map-key"><li><span class="reeve-line"></span>Declared, and flowing</li><li><span class="reeve-line reeve-line--silent"></span>Declared, but silent</li><li><span class="reeve-line reeve-line--undeclared"></span>Seen, but not declared</li></ul>`),
+		templ.Raw(`<ul class="govuk-list reeve-map-key"><li><svg width="44" height="12" aria-hidden="true"><path d="M0 6h44" stroke="#1d70b8" stroke-width="2"/></svg> Declared and seen</li><li>Declared, but silent</li><li>Seen, but not declared</li></ul>`),
 		around(ui.ScrollRegion("Map of systems"), templ.Raw(sampleMap)),
 		around(ui.ScrollRegion("Records"), ui.Table(table)),
 		ui.Table(stacked),

@@ -229,7 +229,7 @@ func (p *pages) view(tx *store.Tx, r *http.Request, id int64) (v caseView, err e
 		}
 	}
 	if href, text := cause(v.About); href != "" {
-		v.Summary = append(v.Summary, ui.RowHTML("Because of", causeLink(href, text)))
+		v.Summary = append(v.Summary, ui.RowHTML("Because of", ui.LinkTo(text, href)))
 	}
 	v.Summary = append(v.Summary, ui.Row("Worked on by", v.Worker), ui.Row("Opened", ui.TimeText(v.Opened.In(zone))))
 	if v.State == Opened {
