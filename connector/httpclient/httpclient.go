@@ -52,6 +52,9 @@ func New(address string, auth connector.Auth, host connector.Host, inFlight int,
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("http: the address must not have a query; put it in the path")
 	}
+	if u.User != nil {
+		return nil, errors.New("http: a user or password must not stand in an address: use auth")
+	}
 	if timeout <= 0 {
 		timeout = 30 * time.Second
 	}
@@ -268,6 +271,8 @@ func (c *Client) hops(ctx context.Context, r Request, begun *atomic.Bool) (*http
 			return nil, errors.New("it redirects to something else than a web address")
 		case at.Scheme == "https" && next.Scheme == "http":
 			return nil, errors.New("it redirects from https to http, which is not followed")
+		case left && c.auth.Certificate != "" && sameOrigin(next, c.base): // a connection there is signed in with our certificate
+			return nil, errors.New("it redirects elsewhere and from there back, which is not followed where we sign in with a certificate")
 		}
 		at = next
 	}

@@ -58,3 +58,34 @@ https://api.example.org/e without`
 		t.Error(err)
 	}
 }
+
+// A certificate signs a connection and not a request: whoever we are led to does not
+// lead us back with it.
+func TestNobodyElseLeadsOurCertificate(t *testing.T) {
+	hops := map[string]string{
+		"https://api.example.org/a":   "https://other.example.org/b",
+		"https://other.example.org/b": "https://api.example.org/approve?id=7",
+		"https://api.example.org/c":   "https://api.example.org/d",
+	}
+	c, err := New("https://api.example.org", connector.Auth{Certificate: "env:C", Key: "env:K"}, connector.Host{}, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	c.client.Transport = internet(func(r *http.Request) (int, string) {
+		got = append(got, r.URL.String())
+		if to := hops[r.URL.String()]; to != "" {
+			return 302, to
+		}
+		return 200, ""
+	})
+	if _, _, err := c.Do(t.Context(), Request{Method: "GET", Path: "/a", Follow: true}); err == nil || !strings.Contains(err.Error(), "certificate") || len(got) != 2 {
+		t.Errorf("%v after %q", err, got)
+	}
+	if _, _, err := c.Do(t.Context(), Request{Method: "GET", Path: "/c", Follow: true}); err != nil {
+		t.Errorf("within the declared origin: %v", err)
+	}
+	if _, err := New("https://user:hunter2@api.example.org", connector.Auth{}, connector.Host{}, 1, 0); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password in an address: %v", err)
+	}
+}
