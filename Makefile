@@ -31,6 +31,7 @@ run: build ## Install what is needed, build, and start the demo (LISTEN=ADDR, DA
 # The commit is the version, where git can tell it.
 build: VCS = $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
 build: assets ## Build bin/reeve
+	@test -x bin/reeve || echo "building: this takes a few minutes the first time" >&2
 	@$(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w' -o bin/reeve ./cmd/reeve
 
 assets: $(ASSETS) ## Bundle the style sheet and scripts into the folder the program embeds

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -32,6 +33,9 @@ func (s serveCmd) Run(ctx context.Context) error {
 	if s.Definitions != "" {
 		c.Definitions = s.Definitions
 	}
+	if c.Database == "" && absent(c.Definitions) && absent(c.Data) { // before anything is made
+		return reeve.E(reeve.NotFound, "serve", "there is no folder of definitions %q, and no data folder %q of a program that ran before: give one with --definitions; examples/first is a small one", c.Definitions, c.Data)
+	}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return cannotListen(c.Listen, err)
@@ -45,6 +49,11 @@ func (s serveCmd) Run(ctx context.Context) error {
 	defer a.Close()
 	fmt.Printf("ready %s\n", a.BaseURL())
 	return run(ctx, a, ln)
+}
+
+func absent(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // reachable is an address by which this machine reaches a listener.

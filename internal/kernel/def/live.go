@@ -81,7 +81,7 @@ func OpenLive(ctx context.Context, o LiveOptions) (*Live, []Problem, error) {
 	}
 	if hash == "" {
 		if len(problems) == 0 {
-			return nil, nil, reeve.E(reeve.NotFound, "def.OpenLive", "there is no folder of definitions %q, and no set of them was ever in force: give a folder", o.Dir)
+			return nil, nil, reeve.E(reeve.NotFound, "def.OpenLive", "there is no folder of definitions %q, and no set of them was ever in force: give a folder with --definitions", o.Dir)
 		}
 		return nil, problems, nil
 	}
