@@ -54,7 +54,7 @@ func (db *DB) bootstrap(ctx context.Context) error {
 
 // takeOver is how long Open waits for the lock of a process that has just died:
 // the server needs a moment to notice.
-const takeOver = 3 * time.Second
+const takeOver = 10 * time.Second
 
 func (db *DB) beginAlone(ctx context.Context, how string) error {
 	over := time.NewTimer(takeOver)
@@ -69,7 +69,7 @@ func (db *DB) beginAlone(ctx context.Context, how string) error {
 			return err
 		case <-ctx.Done():
 			return err
-		case <-time.After(takeOver / 30):
+		case <-time.After(takeOver / 100):
 		}
 	}
 }
