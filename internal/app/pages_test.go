@@ -1,12 +1,15 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -49,9 +52,10 @@ func TestPages(t *testing.T) {
 	optOut := v.optOut()
 
 	v.withoutScripts(staff, partner, resident, optOut)
+	partner.file("/partner/send/rec-planning-application.v1")
 
 	pages := map[string]*guest{"/staff/sign-in": resident, "/partner/sign-in": resident, v.invite(): resident, optOut: resident,
-		"/staff/deliveries/uncertain": staff, "/staff/sign-out": staff, "/staff/estate/search": staff, "/staff/estate/scenarios/try": staff, "/staff/estate/import/nothing": staff}
+		"/staff/deliveries/uncertain": staff, "/staff/sign-out": staff, "/staff/estate/search": staff, "/staff/estate/scenarios/try": staff, "/staff/estate/import/nothing": staff, "/staff/open/record/r1-1": staff}
 	routes := unread(v.a.Handler().(*web.Mux).Routes())
 	for _, start := range []struct {
 		at string
@@ -118,6 +122,21 @@ func (v *village) withoutScripts(staff, partner, resident *guest, optOut string)
 	if !strings.Contains(resident.text, "You opted out") {
 		v.Error("nobody was opted out")
 	}
+}
+
+// file sends a file in the form of a page.
+func (g *guest) file(at string) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "applications.ndjson")
+	if err == nil {
+		_, err = io.WriteString(part, "{}\nnot a record\n")
+	}
+	if err := errors.Join(err, form.Close()); err != nil {
+		g.v.Fatal(err)
+	}
+	g.read(g.http.Post(g.v.url+at, form.FormDataContentType(), &body))
+	g.v.settle()
 }
 
 // notPage are files, and parts of pages.
@@ -332,7 +351,7 @@ func (v *village) settle() {
 // invite is the path of a link that signs in a member of staff.
 func (v *village) invite() string {
 	var in app.Invitation
-	roles := []string{"caseworker", "architect", "integration", "governance", "admin"}
+	roles := []string{"caseworker", "architect", "integration", "governance", "steward", "admin"}
 	if err := v.a.Operator().Call(v.Context(), "staff/invite", app.InviteStaff{Email: "alex@ashcombe.example", Roles: roles}, &in); err != nil {
 		v.Fatal(err)
 	}

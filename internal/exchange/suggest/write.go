@@ -89,7 +89,7 @@ func (s *suggester) files(o Options, out *Suggestion, source string) []File {
 		return []File{{"exchange/" + name + ".yaml", s.flow(o, out, name, out.Type, "")}}
 	}
 	return []File{
-		{"exchange/" + name + ".yaml", s.recordType(out, record, schema) + "---\n" + s.flow(o, out, name, record, mapFile)},
+		{"exchange/" + name + ".yaml", s.recordType(o.Set, out, record, schema) + "---\n" + s.flow(o, out, name, record, mapFile)},
 		{schema, s.schema(out)},
 		{mapFile, source},
 	}
@@ -104,12 +104,12 @@ func (s *suggester) flow(o Options, out *Suggestion, name, record, mapFile strin
 	fmt.Fprintf(&b, "# Fields: %d, on the whole %s (%.0f%%). Of %d rows looked at, %d become records that %s takes.\n", len(out.Fields), Sure(sure/float64(max(1, len(out.Fields)))), 100*sure/float64(max(1, len(out.Fields))), out.Rows, out.Good, out.Type)
 	b.WriteString("apiVersion: reeve/v1\nkind: Flow\n")
 	fmt.Fprintf(&b, "metadata: {id: flow-%s, name: %s}\nspec:\n", name, quoteText("From "+plainLine(out.File)))
-	fmt.Fprintf(&b, "  from: if-%s  # to be written: the interface that gives the file (%s)\n", name, formatText(out))
+	fmt.Fprintf(&b, "  from: if-%s  # TODO for a person: the interface that gives the file (%s)\n", name, formatText(out))
 	switch to := receivers(o.Set, out.Type); len(to) {
 	case 1:
 		fmt.Fprintf(&b, "  to: %s\n", to[0])
 	case 0:
-		b.WriteString("  to: if-receiver  # to be written: the interface that takes the records\n")
+		b.WriteString("  to: if-receiver  # TODO for a person: the interface that takes the records\n")
 	default:
 		fmt.Fprintf(&b, "  to: %s  # or %s\n", to[0], strings.Join(to[1:], ", "))
 	}
@@ -117,8 +117,8 @@ func (s *suggester) flow(o Options, out *Suggestion, name, record, mapFile strin
 	if mapFile != "" {
 		fmt.Fprintf(&b, "  target: %s\n", out.Type)
 	}
-	fmt.Fprintf(&b, "  agreement: agr-%s  # to be agreed, with these fields: [%s]\n", name, strings.Join(s.used(out), ", "))
-	b.WriteString("  purpose: to-be-agreed\n")
+	fmt.Fprintf(&b, "  agreement: agr-%s  # TODO for a person: agree on it, with these fields: [%s]\n", name, strings.Join(s.used(out), ", "))
+	b.WriteString("  purpose: to-be-agreed  # TODO for a person: one of the agreement's\n")
 	if mapFile != "" {
 		fmt.Fprintf(&b, "  map: %s\n", mapFile)
 	}
@@ -180,7 +180,7 @@ func receivers(set *def.Set, t string) (ids []string) {
 
 // recordType declares the rows of the file, with the classes that its columns have as
 // fields of the target.
-func (s *suggester) recordType(out *Suggestion, record, schema string) string {
+func (s *suggester) recordType(set *def.Set, out *Suggestion, record, schema string) string {
 	class := map[string]reeve.Class{}
 	level := reeve.Class(0)
 	for _, f := range s.fields {
@@ -216,7 +216,39 @@ func (s *suggester) recordType(out *Suggestion, record, schema string) string {
 			fmt.Fprintf(&b, "      %s: %s\n", quoteText(p), class[p])
 		}
 	}
+	inherit(&b, set, out.Type, s.key(out) != "")
 	return b.String()
+}
+
+// inherit writes what holds for the rows because it holds for what they become: what
+// allows them, for how long they are kept, who corrects them, and their order.
+func inherit(b *strings.Builder, set *def.Set, target string, keyed bool) {
+	if set == nil {
+		return
+	}
+	o, ok := set.Lookup("RecordType", target)
+	if !ok {
+		return
+	}
+	spec := o.Spec.(*contract.Spec)
+	if l := spec.LawfulBasis; l.Article6 != "" {
+		fmt.Fprintf(b, "  lawfulBasis: {article6: %s", l.Article6)
+		if l.Article9 != "" {
+			fmt.Fprintf(b, ", article9: %s", l.Article9)
+		}
+		fmt.Fprintf(b, "}  # of %s\n", target)
+	} else if spec.Classification.Personal {
+		b.WriteString("  # TODO for a person: lawfulBasis, which the record type that they become has not either\n")
+	}
+	if spec.Approval != "" {
+		fmt.Fprintf(b, "  approval: %s\n", spec.Approval)
+	}
+	if r := spec.Retention; r.Rule != "" {
+		fmt.Fprintf(b, "  retention: {rule: %s, authority: %s}\n", quoteText(r.Rule), quoteText(r.Authority))
+	}
+	if spec.Order == "strict" && keyed {
+		b.WriteString("  order: strict\n")
+	}
 }
 
 // key is the column that becomes the key of the type as it stands, or "".
