@@ -140,14 +140,14 @@ func (g *guest) file(at string) {
 }
 
 // notPage are files, and parts of pages.
-var notPage = regexp.MustCompile(`\.(svg|ics|atom|md|csv)$|/export/|/search/hits$|/requests/similar$`)
+var notPage = regexp.MustCompile(`\.(svg|ics|atom|md|csv|json)$|/export/|/search/hits$|/requests/similar$`)
 
 // unread are the patterns of the pages that the program serves, still to be read.
 func unread(routes []web.Route) map[string]*regexp.Regexp {
 	out := map[string]*regexp.Regexp{}
 	for _, r := range routes {
 		path, ok := strings.CutPrefix(r.Pattern, "GET ")
-		for _, other := range []string{"/v1/", "/x/", "/oauth2/", "/.well-known/", "/assets/", "/healthz", "/readyz", "/metrics", "/openapi.json"} {
+		for _, other := range []string{"/v1/", "/x/", "/oauth2/", "/.well-known/", "/assets/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/calendar/"} {
 			ok = ok && !strings.HasPrefix(path, other)
 		}
 		ok = ok && !notPage.MatchString(path)
