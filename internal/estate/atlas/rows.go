@@ -158,7 +158,8 @@ func (p page) chosenText() string {
 		text = "Only systems " + strings.Join(parts, "; ") + ": " + count(len(p.View.Inside), "system") + "."
 	}
 	if q.State != "" {
-		text += " Only flows: " + strings.ToLower(q.State.Words()) + "."
+		w := q.State.Words() + " " // a state may be anything that an address says
+		text += " Only flows: " + strings.ToLower(w[:1]) + strings.TrimSpace(w[1:]) + "."
 	}
 	if q.Record != "" {
 		text += " Only flows of " + name(AtRecord, q.Record) + "."

@@ -89,8 +89,26 @@ func (d *Drawing) arrange() (c *chart, undrawn int) {
 			settle(col)
 		}
 	}
+	c.close()
 	c.measure(gap)
 	return c, undrawn
+}
+
+// close takes out room that no column uses: what nothing joins drifts apart.
+func (c *chart) close() {
+	all := slices.Concat(c.cols...)
+	slices.SortStableFunc(all, func(a, b *spot) int { return cmp.Compare(a.y-a.h/2, b.y-b.h/2) })
+	up, end := 0.0, 0.0
+	for i, s := range all {
+		if free := s.y - s.h/2 - end - rowGap; i > 0 && free > 0 {
+			up += free
+		}
+		end = max(end, s.y+s.h/2)
+		if i == 0 {
+			end = s.y + s.h/2
+		}
+		s.y -= up
+	}
 }
 
 // stack puts the spots of each column below each other.
