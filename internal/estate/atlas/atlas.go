@@ -67,7 +67,11 @@ const Carried State = "carried"
 // Words is what was seen of a flow.
 func (f Flow) Words(now time.Time) string {
 	if f.State == Undeclared {
-		return ui.Count(f.Seen.Delivered) + " seen, last " + ui.Ago(now, f.Seen.Last)
+		text := ui.Count(f.Seen.Delivered) + " seen"
+		if !f.Seen.Since.IsZero() {
+			text += " since " + ui.DateText(f.Seen.Since)
+		}
+		return text + ", last " + ui.Ago(now, f.Seen.Last)
 	}
 	return f.Flow.Words(now)
 }
@@ -216,7 +220,7 @@ func (x *Index) gatherFlows() {
 		to = atSender + "/reeve"
 	}
 	for _, u := range x.Undeclared {
-		x.flows = append(x.flows, Flow{register.Flow{Name: x.recordName(u.Record), From: sender(u), To: to, Record: u.Record, Via: "exchange", Seen: &register.FlowSeen{Delivered: u.Records, Last: u.Last}}, Undeclared})
+		x.flows = append(x.flows, Flow{register.Flow{Name: x.recordName(u.Record), From: sender(u), To: to, Record: u.Record, Via: "exchange", Seen: &register.FlowSeen{Delivered: u.Records, Since: u.Since, Last: u.Last}}, Undeclared})
 	}
 	for _, h := range x.Held {
 		x.held[sender(h)] += h.Records
