@@ -55,7 +55,7 @@ func TestPages(t *testing.T) {
 	partner.file("/partner/send/rec-planning-application.v1")
 
 	pages := map[string]*guest{"/staff/sign-in": resident, "/partner/sign-in": resident, v.invite(): resident, optOut: resident,
-		"/staff/deliveries/uncertain": staff, "/staff/sign-out": staff, "/staff/estate/search": staff, "/staff/estate/scenarios/try": staff, "/staff/estate/import/nothing": staff, "/staff/open/record/r1-1": staff}
+		"/staff/deliveries/uncertain": staff, "/staff/sign-out": staff, "/staff/estate/search": staff, "/staff/estate/scenarios/try": staff, "/staff/estate/import/nothing": staff, "/staff/open/record/r1-1": staff, "/staff/map": staff}
 	routes := unread(v.a.Handler().(*web.Mux).Routes())
 	for _, start := range []struct {
 		at string

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve/internal/estate/diagram"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
@@ -153,7 +154,7 @@ func (b Box) notes() (out []diagram.Note) {
 	switch {
 	case b.Systems < 0:
 	case b.Systems > 1 || b.Systems == 0 || b.Kind == AtCapability || b.Kind == AtOrganisation:
-		out = append(out, diagram.Note{Text: count(b.Systems, "system")})
+		out = append(out, diagram.Note{Text: words.Count(b.Systems, "system", "systems")})
 		if b.Failing > 0 {
 			out = append(out, diagram.Note{Text: comma(b.Failing) + " not up to standards", Alert: true})
 		}
@@ -164,7 +165,7 @@ func (b Box) notes() (out []diagram.Note) {
 		out = append(out, diagram.Note{Text: ui.Count(b.Held) + " held, to be corrected", Alert: true})
 	}
 	if b.Within > 0 {
-		out = append(out, diagram.Note{Text: count(b.Within, "flow") + " inside"})
+		out = append(out, diagram.Note{Text: words.Count(b.Within, "flow", "flows") + " inside"})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 )
 
 // Query is all that a map is asked for; it is the address of the page.
@@ -114,9 +115,9 @@ func (x *Index) chooser(q Query) func(id string) bool {
 		}
 		switch {
 		case text != "" && !strings.Contains(strings.ToLower(s.Name+" "+s.ID+" "+s.Spec.Description+" "+s.Spec.Product), text):
-		case q.Hosting != "" && q.Hosting != or(s.Spec.Hosting, "unknown"):
+		case q.Hosting != "" && q.Hosting != words.Or(s.Spec.Hosting, "unknown"):
 		case q.Phase == "in-use" && !s.Spec.InUse():
-		case q.Phase != "" && q.Phase != "in-use" && q.Phase != or(s.Spec.Phase(), "unknown"):
+		case q.Phase != "" && q.Phase != "in-use" && q.Phase != words.Or(s.Spec.Phase(), "unknown"):
 		case q.Class != "" && q.Class != x.className(id):
 		case !judged(id):
 		default:
@@ -159,13 +160,6 @@ func (x *Index) className(id string) string {
 // means reports whether a query means a flow, by its state and record type.
 func (q Query) means(x *Index, f *Flow) bool {
 	return (q.State == "" || q.State == f.State || q.State == Carried && f.State != Elsewhere) && (q.Record == "" || x.Set.Present("RecordType", f.Record) == x.Set.Present("RecordType", q.Record))
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // suppliers are the organisations with a contract, by name.

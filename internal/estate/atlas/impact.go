@@ -7,6 +7,7 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/catalogue"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -248,7 +249,7 @@ func (m *Impact) Draw(q Query, linked bool) string {
 	heads := make([]string, len(cols))
 	for d := range cols {
 		if d > 0 {
-			heads[d] = count(d, "step") + " away"
+			heads[d] = words.Count(d, "step", "steps") + " away"
 		}
 		if n := left[d]; n > 0 {
 			cols = put(Place{atMore, heads[d]}, "And "+comma(n)+" more", "in the list below", d, cols)

@@ -6,12 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
@@ -40,7 +39,7 @@ func (p page) lead() string {
 	case q.At.Kind == "":
 		return "What we are able to do, how many systems do it, and which tell each other. A box or a line leads closer."
 	case q.At.Kind == AtCapability || q.At.Kind == AtOrganisation:
-		return count(len(p.View.Inside), "system") + " and what they tell others. A box or a line leads closer."
+		return words.Count(len(p.View.Inside), "system", "systems") + " and what they tell others. A box or a line leads closer."
 	case q.At.Kind == AtRecord:
 		return "Every flow that carries it."
 	case q.At.Kind == AtFlow:
@@ -151,11 +150,11 @@ func (p page) chosenText() string {
 		if o, ok := p.Set.Lookup("Standard", q.Standard); ok {
 			std = "“" + o.Name + "”"
 		}
-		add("%s: %s", std, strings.ToLower(or(resultWord(q.Result), "any result")))
+		add("%s: %s", std, strings.ToLower(words.Or(resultWord(q.Result), "any result")))
 	}
 	text := ""
 	if len(parts) > 0 {
-		text = "Only systems " + strings.Join(parts, "; ") + ": " + count(len(p.View.Inside), "system") + "."
+		text = "Only systems " + strings.Join(parts, "; ") + ": " + words.Count(len(p.View.Inside), "system", "systems") + "."
 	}
 	if q.State != "" {
 		w := q.State.Words() + " " // a state may be anything that an address says
@@ -346,30 +345,16 @@ func (p page) flowFacts(f Flow) []ui.SummaryRow {
 		rows = append(rows, text("Agreement", ""))
 	} else {
 		rows = append(rows, row("Agreement", []ui.Link{{Text: p.definitionName("Agreement", f.Agreement), Href: "/staff/estate/history/Agreement/" + url.PathEscape(f.Agreement)}}))
-		rows = append(rows, text("In force", period(f.AgreementStarts, f.AgreementTo)))
+		rows = append(rows, text("In force", words.Period(f.AgreementStarts, f.AgreementTo)))
 	}
-	rows = append(rows, text("Carried", map[string]string{"exchange": "By Reeve", "direct": "From system to system, not by Reeve", "manual": "By hand"}[or(f.Via, "exchange")]))
+	rows = append(rows, text("Carried", map[string]string{"exchange": "By Reeve", "direct": "From system to system, not by Reeve", "manual": "By hand"}[words.Or(f.Via, "exchange")]))
 	if f.Every > 0 {
-		rows = append(rows, text("Expected", "At least every "+length(f.Every)))
+		rows = append(rows, text("Expected", "At least every "+words.Length(f.Every)))
 	}
 	return append(rows, ui.RowHTML("State", stateTag(f.State, f.State.Words())), text("Seen", f.Words(p.At)), p.heldRow(p.heldOf(func(h register.Sent) bool {
 		return p.sameRecord(h.Record, f.Record) && sender(h) == f.From
 	})))
 }
-
-func period(from, to def.Date) string {
-	switch {
-	case from.IsZero() && to.IsZero():
-		return ""
-	case to.IsZero():
-		return "From " + day(from)
-	case from.IsZero():
-		return "Until " + day(to)
-	}
-	return day(from) + " to " + day(to)
-}
-
-func day(d def.Date) string { return ui.DateText(d.Time(time.UTC)) }
 
 func (p page) definitionName(kind, id string) string {
 	if o, ok := p.Set.Lookup(kind, id); ok && o.Name != "" {
@@ -568,30 +553,23 @@ func (m *Impact) summary() string {
 	var parts []string
 	for _, k := range []struct{ kind, one, many string }{{AtService, "service", "services"}, {AtCapability, "capability", "capabilities"}, {AtSystem, "system", "systems"}} {
 		if n := m.Count(k.kind, Stops); n > 0 {
-			parts = append(parts, count(n, k.one, k.many))
+			parts = append(parts, words.Count(n, k.one, k.many))
 		}
 	}
 	text := ""
 	if len(parts) > 0 {
-		text = capital(strings.Join(parts, ", ")) + " would stop. "
+		text = words.Capital(strings.Join(parts, ", ")) + " would stop. "
 	}
 	if n := m.Count(AtSystem, Lacking); n > 0 {
-		text += count(n, "system would lack data", "systems would lack data") + ". "
+		text += words.Count(n, "system would lack data", "systems would lack data") + ". "
 	}
 	if n := m.Count(AtCapability, Weaker); n > 0 {
-		text += count(n, "capability would be weaker", "capabilities would be weaker") + ". "
+		text += words.Count(n, "capability would be weaker", "capabilities would be weaker") + ". "
 	}
 	if n := len(m.List); n >= mostReached {
 		text += "The list ends at " + comma(n) + "."
 	}
 	return strings.TrimSpace(text)
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func (p page) reachedRows() (rows [][]ui.Cell) {
@@ -600,7 +578,7 @@ func (p page) reachedRows() (rows [][]ui.Cell) {
 			break
 		}
 		href := p.View.boxHref(Box{Place: r.Place})
-		rows = append(rows, []ui.Cell{cell(r.Name, href), {Text: kindWord(r.Kind)}, {Text: capital(effectWord(r.Effect))}, ui.CellHTML(templ.Component(pathWords(p, r)))})
+		rows = append(rows, []ui.Cell{cell(r.Name, href), {Text: kindWord(r.Kind)}, {Text: words.Capital(effectWord(r.Effect))}, ui.CellHTML(templ.Component(pathWords(p, r)))})
 	}
 	return rows
 }
@@ -611,5 +589,5 @@ func (p page) wayWords(r Reached) string {
 	for _, at := range r.Path[:len(r.Path)-1] {
 		names = append(names, p.Name(at))
 	}
-	return count(r.Distance, "step") + " away, by way of " + strings.Join(names, ", then ")
+	return words.Count(r.Distance, "step", "steps") + " away, by way of " + strings.Join(names, ", then ")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 )
 
 // MaxNodes is the most boxes that a drawing has.
@@ -70,7 +71,7 @@ type View struct {
 func (x *Index) View(q Query) (*View, error) {
 	ids, ok := x.inside(q.At)
 	if !ok {
-		return nil, reeve.E(reeve.NotFound, "estate.map", "there is no %s %q", or(placeKinds[q.At.Kind], "place"), q.At.ID)
+		return nil, reeve.E(reeve.NotFound, "estate.map", "there is no %s %q", words.Or(placeKinds[q.At.Kind], "place"), q.At.ID)
 	}
 	v := &View{Query: q, Title: x.Name(q.At), Now: x.At, box: map[Place]int{}}
 	chosen := x.chooser(q)

@@ -5,22 +5,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // This file holds what the map says in words.
 
 func comma(n int) string { return ui.Count(int64(n)) }
-
-func count(n int, one string, many ...string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	if len(many) > 0 {
-		return comma(n) + " " + many[0]
-	}
-	return comma(n) + " " + one + "s"
-}
 
 // Coverage says how much of what is declared Reeve can see, and what it saw.
 func (c Count) Coverage() string {
@@ -33,24 +24,24 @@ func (c Count) Coverage() string {
 	switch {
 	case declared == 0:
 	case carried == 0:
-		parts = append(parts, "None of "+count(declared, "flow")+" is carried by Reeve, so nobody can say from here whether they happen.")
+		parts = append(parts, "None of "+words.Count(declared, "flow", "flows")+" is carried by Reeve, so nobody can say from here whether they happen.")
 	case c.Unwatched == carried:
-		parts = append(parts, fmt.Sprintf("%s of %s carried by Reeve. What was observed on that day is not kept.", comma(carried), count(declared, "flow is", "flows are")))
+		parts = append(parts, fmt.Sprintf("%s of %s carried by Reeve. What was observed on that day is not kept.", comma(carried), words.Count(declared, "flow is", "flows are")))
 	default:
-		text := fmt.Sprintf("%s of %s carried by Reeve: %s seen", comma(carried), count(declared, "flow is", "flows are"), count(c.Seen, "was", "were"))
+		text := fmt.Sprintf("%s of %s carried by Reeve: %s seen", comma(carried), words.Count(declared, "flow is", "flows are"), words.Count(c.Seen, "was", "were"))
 		if c.Silent > 0 {
-			text += ", " + count(c.Silent, "is silent", "are silent")
+			text += ", " + words.Count(c.Silent, "is silent", "are silent")
 		}
 		if c.Never > 0 {
-			text += ", " + count(c.Never, "never carried anything", "never carried anything")
+			text += ", " + words.Count(c.Never, "never carried anything", "never carried anything")
 		}
 		parts = append(parts, text+".")
 	}
 	if c.Elsewhere > 0 && carried > 0 {
-		parts = append(parts, count(c.Elsewhere, "happens elsewhere and cannot be seen.", "happen elsewhere and cannot be seen."))
+		parts = append(parts, words.Count(c.Elsewhere, "happens elsewhere and cannot be seen.", "happen elsewhere and cannot be seen."))
 	}
 	if c.Undeclared > 0 {
-		parts = append(parts, count(c.Undeclared, "more is seen that nobody declared.", "more are seen that nobody declared."))
+		parts = append(parts, words.Count(c.Undeclared, "more is seen that nobody declared.", "more are seen that nobody declared."))
 	}
 	return strings.Join(parts, " ")
 }
@@ -126,61 +117,10 @@ func (l Line) note(long bool, now time.Time) string {
 	return text + ", " + ui.Ago(now, l.Last)
 }
 
-// length is a time in words: "2 days".
-func length(d time.Duration) string {
-	for _, u := range []struct {
-		d    time.Duration
-		word string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / u.d); n > 0 && d%u.d == 0 {
-			if n == 1 {
-				return u.word
-			}
-			return count(n, u.word)
-		}
-	}
-	return d.String()
-}
+var styles = map[string]string{"api": "API", "db": "Database", "ui-scrape": "Screens", "manual": "By hand", "event": "Events", "file": "Files", "internal": "Inside Reeve"}
 
-func styleWord(s string) string {
-	switch s {
-	case "api":
-		return "API"
-	case "db":
-		return "Database"
-	case "ui-scrape":
-		return "Screens"
-	case "manual":
-		return "By hand"
-	case "":
-		return "Not known"
-	case "event":
-		return "Events"
-	case "file":
-		return "Files"
-	case "internal":
-		return "Inside Reeve"
-	}
-	return s
-}
+// styleWord is how an interface is used.
+func styleWord(s string) string { return words.Or(styles[s], words.Or(s, "Not known")) }
 
 // word puts a value of a definition into words.
-func word(v string) string {
-	switch v {
-	case "saas":
-		return "Software as a service"
-	case "paas":
-		return "Platform as a service"
-	case "public-cloud":
-		return "Public cloud"
-	case "private-cloud":
-		return "Private cloud"
-	case "on-premise":
-		return "Our own premises"
-	case "unknown", "":
-		return "Not known"
-	case "in-use":
-		return "In use"
-	}
-	return strings.ToUpper(v[:1]) + v[1:]
-}
+func word(v string) string { return words.Capital(words.Value(words.Or(v, "unknown"))) }

@@ -8,9 +8,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -74,24 +74,7 @@ func often(s *register.Snapshot, system string) string {
 	if len(every) == 0 {
 		return ""
 	}
-	return "At least every " + inWords(slices.MinFunc(every, cmp.Compare[def.Duration]).D())
-}
-
-// inWords is a length of time in its largest whole unit: day, 2 weeks, 36 hours.
-func inWords(d time.Duration) string {
-	for _, u := range []struct {
-		of   time.Duration
-		name string
-	}{{7 * 24 * time.Hour, "week"}, {24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		switch n := d / u.of; {
-		case n == 0 || d%u.of != 0:
-		case n == 1:
-			return u.name
-		default:
-			return fmt.Sprintf("%d %ss", n, u.name)
-		}
-	}
-	return d.String()
+	return "At least every " + words.Length(slices.MinFunc(every, cmp.Compare[def.Duration]).D())
 }
 
 // columns272 are the columns of Government Code 6270.5 (a), in its words.

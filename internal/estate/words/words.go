@@ -31,7 +31,38 @@ func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return ui.Count(int64(n)) + " " + many
+}
+
+// Length is a length of time in its largest whole unit, to stand after "every":
+// "day", "2 weeks", "36 hours".
+func Length(d time.Duration) string {
+	for _, u := range []struct {
+		d    time.Duration
+		word string
+	}{{7 * 24 * time.Hour, "week"}, {24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		switch n := int(d / u.d); {
+		case d%u.d != 0 || n == 0:
+		case n == 1:
+			return u.word
+		default:
+			return Count(n, u.word, u.word+"s")
+		}
+	}
+	return d.String()
+}
+
+// Period is from one day to another, of which either may be open.
+func Period(from, to def.Date) string {
+	switch {
+	case from.IsZero() && to.IsZero():
+		return ""
+	case to.IsZero():
+		return "From " + Date(from)
+	case from.IsZero():
+		return "Until " + Date(to)
+	}
+	return Date(from) + " to " + Date(to)
 }
 
 // Days is how far off a day is: "today", "in 3 days", "2 days ago".
@@ -123,7 +154,7 @@ var vocabulary = map[string]string{
 	"remote-desktop": "remote desktop", "desktop": "an installed program", "app": "an app", "browser": "a browser", "terminal": "a terminal",
 	"public": "the public", "partner": "partners", "unknown": "Not known",
 	"api": "API", "db": "database", "ui-scrape": "screen scraping",
-	"under-way": "under way", "true": "yes", "false": "no",
+	"under-way": "under way", "in-use": "in use", "true": "yes", "false": "no",
 }
 
 // Values puts several values into words.
@@ -202,6 +233,3 @@ func Looked(path, value string) string {
 	}
 	return Field(path) + ": " + Value(value)
 }
-
-// Nearby says a notice date that may have passed.
-func Nearby(by, today def.Date) string { return Date(by) + ", " + Days(by.Sub(today)) }

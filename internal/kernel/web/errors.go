@@ -32,11 +32,6 @@ func (f *Fail) Error() string { return f.Err.Error() }
 // Unwrap returns the cause.
 func (f *Fail) Unwrap() error { return f.Err }
 
-// Unprocessable is a 422 with every problem of an input that was understood.
-func Unprocessable(op, message string, problems []reeve.Problem) error {
-	return &Fail{Status: http.StatusUnprocessableEntity, Err: reeve.E(reeve.Invalid, op, "%s", message), Problems: problems}
-}
-
 // IsAPI reports whether errors under path are problem+json.
 func IsAPI(path string) bool {
 	for _, p := range []string{"/v1", "/x", "/oauth2", "/.well-known"} {
