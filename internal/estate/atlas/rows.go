@@ -33,7 +33,11 @@ func (p page) lead() string {
 	case q.With.Kind != "":
 		return "What goes between it and " + p.Name(q.With) + "."
 	case q.At.Kind == "" && q.By == AtSystem:
-		return "Which system tells which, what, and how much. A box or a line leads closer."
+		text := "Which system tells which, what, and how much. A box or a line leads closer."
+		if !p.Past {
+			text += " As seen at " + p.Index.At.Format("15:04") + "."
+		}
+		return text
 	case q.At.Kind == "" && q.By == AtOrganisation:
 		return "Which part of the organisation tells which, what, and whether it was seen. A box or a line leads closer."
 	case q.At.Kind == "":
