@@ -321,7 +321,7 @@ func TestCorrectOnce(t *testing.T) {
 		at := "/staff/held/" + string(rs[0].ID)
 		page = h.do("GET", at, staff, nil, "")
 		body := page.Body.String()
-		for _, want := range []string{"There is a problem", "How many people must be a whole number, not text", "Date of birth (Person) is missing", "Is missing; it is required", "Remove Extra", "hidden. To see it"} {
+		for _, want := range []string{"There is a problem", "How many people must be a whole number, not text", "Date of birth (Person) is missing", "Is missing; it is required", "Remove Extra", "hidden. Data stewards may open it"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("the page lacks %q", want)
 			}
