@@ -142,7 +142,8 @@ func (e *Estate) At(ctx context.Context, on def.Date) (*register.Snapshot, error
 
 // current is the estate now. What people change (definitions, inventory, requests,
 // the day) is in it always, and whoever asks waits for it. Of what was observed
-// since, a large estate is made anew beside the requests, which get the last one.
+// since, a large estate is made anew beside the requests, which get the last one;
+// who comes when nobody has looked for long waits for it.
 func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot, error) {
 	k, right, err := e.last(ctx, now)
 	switch {
@@ -151,12 +152,15 @@ func (e *Estate) current(ctx context.Context, now time.Time) (*register.Snapshot
 	case right && k.commits == e.k.DB.Stats().Commits:
 		return k.snapshot, nil
 	case right && k.took > slow:
-		if now.Sub(k.made) >= 20*k.took {
+		switch age := now.Sub(k.made); {
+		case age >= 40*k.took:
+			return e.make(ctx, k.snapshot)
+		case age >= 20*k.took:
 			e.stale.Store(true)
 		}
 		return k.snapshot, nil
 	}
-	return e.make(ctx, false)
+	return e.make(ctx, nil)
 }
 
 // slow is what making a snapshot may take for everybody to wait for it.
@@ -179,13 +183,13 @@ func (e *Estate) last(ctx context.Context, now time.Time) (k kept, right bool, e
 }
 
 // make makes the snapshot of now, one at a time: whoever waited takes what another
-// made meanwhile, unless it is wanted anew.
-func (e *Estate) make(ctx context.Context, anew bool) (*register.Snapshot, error) {
+// made meanwhile, unless that is old, the one that is known to be too old.
+func (e *Estate) make(ctx context.Context, old *register.Snapshot) (*register.Snapshot, error) {
 	e.making.Lock()
 	defer e.making.Unlock()
 	now := e.k.Now().In(e.k.Zone)
 	commits := e.k.DB.Stats().Commits // before anything is read: what comes later is not in it
-	if k, right, err := e.last(ctx, now); err != nil || right && !anew && (k.commits == commits || k.took > slow) {
+	if k, right, err := e.last(ctx, now); err != nil || right && k.snapshot != old && (k.commits == commits || k.took > slow) {
 		return k.snapshot, err
 	}
 	inv, err := e.Inventory.Now(ctx)
@@ -215,7 +219,10 @@ func (e *Estate) refresh(ctx context.Context) (did int, err error) {
 	if !e.stale.Swap(false) {
 		return 0, nil
 	}
-	_, err = e.make(ctx, true)
+	e.mu.Lock()
+	old := e.now.snapshot
+	e.mu.Unlock()
+	_, err = e.make(ctx, old)
 	return 1, err
 }
 
