@@ -12,9 +12,7 @@ func links(tx *store.Tx) ([]Link, error) {
 	return store.List(rows, err, func(from func(...any) error) (l Link, err error) {
 		var checked int64
 		err = from(&l.URL, &l.State, &l.Status, &l.To, &l.Why, &checked)
-		if checked > 0 {
-			l.Checked = time.UnixMilli(checked).UTC()
-		}
+		l.Checked = store.Moment(checked)
 		return l, err
 	})
 }
@@ -90,10 +88,7 @@ func (k *Keeper) feedback(tx *store.Tx, service string, max int) (out []Feedback
 	all, err := store.List(rows, err, func(from func(...any) error) (r feedbackRow, err error) {
 		var at, settled int64
 		err = from(&r.ID, &r.Service, &at, &r.Audience, &r.Useful, &settled, &r.By, &r.sealed, &r.note)
-		r.At = time.UnixMilli(at).UTC()
-		if settled > 0 {
-			r.Settled = time.UnixMilli(settled).UTC()
-		}
+		r.At, r.Settled = time.UnixMilli(at).UTC(), store.Moment(settled)
 		return r, err
 	})
 	if err != nil {

@@ -25,10 +25,7 @@ func (w *Watch) list(ctx context.Context, where string, args ...any) (all []Aler
 			var about string
 			var raised, ended int64
 			err = from(&about, &a.What, &raised, &a.Why, &ended)
-			a.About, a.Raised = reeve.Ref(about), time.UnixMilli(raised).UTC()
-			if ended > 0 {
-				a.Ended = time.UnixMilli(ended).UTC()
-			}
+			a.About, a.Raised, a.Ended = reeve.Ref(about), time.UnixMilli(raised).UTC(), store.Moment(ended)
 			return a, err
 		})
 		return err

@@ -314,9 +314,7 @@ func readTotal(tx *store.Tx, flow string) (t total, err error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, nil
 	}
-	if t.last, t.held = time.UnixMilli(last).UTC(), held != 0; begun > 0 {
-		t.begun = time.UnixMilli(begun).UTC()
-	}
+	t.begun, t.last, t.held = store.Moment(begun), time.UnixMilli(last).UTC(), held != 0
 	return t, err
 }
 
@@ -395,10 +393,7 @@ func oldest(tx *store.Tx, flow string) (made time.Time, behind int64, err error)
 	var ms int64
 	err = tx.QueryRow(`select (select coalesce(min(made), 0) from delivery_pack where flow = ? and owed > 0),
 		(select coalesce(min(n), 0) from delivery_behind where flow = ?)`, flow, flow).Scan(&ms, &behind)
-	if ms > 0 {
-		made = time.UnixMilli(ms).UTC()
-	}
-	return made, behind, err
+	return store.Moment(ms), behind, err
 }
 
 func allFlows(tx *store.Tx) ([]string, error) {

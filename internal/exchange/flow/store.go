@@ -26,14 +26,8 @@ func readCursor(tx *store.Tx, flow string) (c cursor, ok bool, err error) {
 	var seen, since int64
 	err = tx.QueryRow(`select position, sent, filtered, parked, seen, stopped, since from flow_cursor where flow = ?`, flow).
 		Scan(&c.position, &c.sent, &c.filtered, &c.parked, &seen, &c.stopped, &since)
-	c.since = store.Moment(since)
-	if errors.Is(err, sql.ErrNoRows) {
-		return c, false, nil
-	}
-	if seen > 0 {
-		c.seen = time.UnixMilli(seen).UTC()
-	}
-	return c, err == nil, err
+	c.seen, c.since = store.Moment(seen), store.Moment(since)
+	return store.Maybe(c, err)
 }
 
 func insertCursor(tx *store.Tx, flow string, position int64) error {

@@ -43,9 +43,7 @@ func (d *Desk) Seen(ctx context.Context) (seen []Seen, err error) {
 			if err := rows.Scan(&s.Sender, &t, &s.Accepted, &s.Held, &s.Duplicate, &s.Refused, &last, &first); err != nil {
 				return err
 			}
-			if s.Last = time.UnixMilli(last).UTC(); first > 0 {
-				s.First = time.UnixMilli(first).UTC()
-			}
+			s.First, s.Last = store.Moment(first), time.UnixMilli(last).UTC()
 			s.Sender, s.Type = d.present(s.Sender, reeve.RecordType(t))
 			s.Records = s.Accepted + s.Held + s.Duplicate + s.Refused
 			if i := slices.IndexFunc(seen, func(o Seen) bool { return o.Sender == s.Sender && o.Type == s.Type }); i >= 0 {

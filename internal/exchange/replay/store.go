@@ -52,10 +52,7 @@ func (d *Desk) scan(from func(...any) error) (j Job, err error) {
 	if err := from(&j.ID, &j.Flow, &j.State, &sealed, &at, &j.By, &j.position, &j.last, &j.Taken, &skipped, &ended); err != nil {
 		return j, err
 	}
-	j.At = time.UnixMilli(at).UTC()
-	if ended > 0 {
-		j.Ended = time.UnixMilli(ended).UTC()
-	}
+	j.At, j.Ended = time.UnixMilli(at).UTC(), store.Moment(ended)
 	if err := json.Unmarshal([]byte(skipped), &j.Skipped); err != nil {
 		return j, err
 	}
