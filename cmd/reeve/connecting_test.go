@@ -73,7 +73,8 @@ func TestConnectingOverSFTP(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(inbox, "orders.csv"), []byte(read(t, root, "examples/connecting/orders.csv")), 0o600))
 	db := filepath.Join(dir, "rounds.db")
 	sqlite := func(sql string) string {
-		out, err := exec.CommandContext(t.Context(), "sqlite3", db, sql).CombinedOutput()
+		// The running program writes to it meanwhile: wait for its lock.
+		out, err := exec.CommandContext(t.Context(), "sqlite3", "-cmd", ".timeout 60000", db, sql).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
