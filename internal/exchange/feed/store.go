@@ -132,6 +132,12 @@ func (d *Desk) listFiles(tx *store.Tx, where string, args []any, limit int) ([]F
 	return store.List(rows, err, func(from func(...any) error) (File, error) { return d.scanFile(from) })
 }
 
+// filesOf lists the files of a sender under any id that it had.
+func (d *Desk) filesOf(tx *store.Tx, ids []string, limit int) ([]File, error) {
+	in, args := store.In("sender", ids)
+	return d.listFiles(tx, in, args, limit)
+}
+
 // forget drops what is too old of files that ended: faults, and runs of polls. The
 // ledger of files stays, so that none is ever taken twice.
 func forget(tx *store.Tx, before time.Time, limit int) (int, error) {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/connector/format"
@@ -35,13 +34,9 @@ func (p pages) mine(w http.ResponseWriter, r *http.Request) error {
 	if len(ids) == 0 {
 		ids = []string{party}
 	}
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
 	var files []File
 	err := p.d.o.DB.View(r.Context(), func(tx *store.Tx) (err error) {
-		files, err = p.d.listFiles(tx, "sender in (?"+strings.Repeat(", ?", len(ids)-1)+")", args, filesShown)
+		files, err = p.d.filesOf(tx, ids, filesShown)
 		return err
 	})
 	if err != nil {

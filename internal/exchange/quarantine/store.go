@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/reeve-civic/reeve"
@@ -151,12 +150,12 @@ func lanes(tx *store.Tx, of []once.Hash) ([]laneItem, error) {
 	for len(of) > 0 {
 		part := of[:min(400, len(of))]
 		of = of[len(part):]
-		args := make([]any, len(part))
+		lanes := make([][]byte, len(part))
 		for i := range part {
-			args[i] = part[i][:]
+			lanes[i] = part[i][:]
 		}
-		rows, err := tx.Query(`select n, id, lane from quarantine_held where lane in (?`+strings.Repeat(", ?", len(part)-1)+
-			`) and state = 'held' order by n`, args...)
+		in, args := store.In("lane", lanes)
+		rows, err := tx.Query(`select n, id, lane from quarantine_held where `+in+` and state = 'held' order by n`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -199,13 +198,10 @@ func (w *Ward) present(t reeve.RecordType, sender string) (reeve.RecordType, str
 	return reeve.RecordType(w.lineage("RecordType", string(t))[0]), w.lineage("Organisation", sender)[0]
 }
 
-// among is a condition that a column holds one of several ids.
+// among is one more condition: that a column holds one of several ids.
 func among(column string, ids []string) (string, []any) {
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
-	return ` and ` + column + ` in (?` + strings.Repeat(", ?", len(ids)-1) + `)`, args
+	in, args := store.In(column, ids)
+	return " and " + in, args
 }
 
 func (w *Ward) where(f Filter) (string, []any) {

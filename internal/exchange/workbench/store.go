@@ -4,7 +4,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/seal"
@@ -76,11 +75,8 @@ func (b *Bench) get(tx *store.Tx, id int64) (Correction, error) {
 }
 
 func (b *Bench) inState(tx *store.Tx, states ...State) ([]Correction, error) {
-	args := make([]any, len(states))
-	for i, s := range states {
-		args[i] = string(s)
-	}
-	rows, err := tx.Query(`select `+correctionColumns+` from workbench_correction where state in (?`+strings.Repeat(", ?", len(states)-1)+`) order by id`, args...)
+	in, args := store.In("state", states)
+	rows, err := tx.Query(`select `+correctionColumns+` from workbench_correction where `+in+` order by id`, args...)
 	return store.List(rows, err, b.scan)
 }
 

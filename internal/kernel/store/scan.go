@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,16 @@ func Maybe[T any](x T, err error) (_ T, ok bool, _ error) {
 		return x, false, nil
 	}
 	return x, err == nil, err
+}
+
+// In is the condition that a column holds one of several values, of which there is
+// at least one, and the arguments of it.
+func In[T any](column string, values []T) (string, []any) {
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	return column + " in (?" + strings.Repeat(", ?", len(values)-1) + ")", args
 }
 
 // Millis is how a moment that may be missing is kept: milliseconds of Unix time, 0
