@@ -94,13 +94,13 @@ func Each(ctx context.Context, items []Item, inFlight int, ordered bool, send fu
 		}
 		groups = append(groups, []int{i})
 	}
-	next := make(chan []int)
+	e.groups = groups
 	var wg sync.WaitGroup
 	for range min(max(inFlight, 1), len(groups)) {
 		wg.Go(func() {
-			for group := range next {
-				for _, i := range group {
-					if ctx.Err() != nil || e.stopped() {
+			for group := e.take(ctx); group != nil; group = e.take(ctx) {
+				for k, i := range group {
+					if k > 0 && (ctx.Err() != nil || e.stopped()) {
 						break
 					}
 					e.results[i] = send(ctx, items[i])
@@ -111,10 +111,6 @@ func Each(ctx context.Context, items []Item, inFlight int, ordered bool, send fu
 			}
 		})
 	}
-	for _, g := range groups {
-		next <- g
-	}
-	close(next)
 	wg.Wait()
 	return e.results
 }
@@ -124,8 +120,22 @@ type each struct {
 	limit   int
 
 	mu     sync.Mutex
-	failed int // in a row
+	groups [][]int // not taken yet
+	failed int     // in a row
 	stop   bool
+}
+
+// take is the next group, of which the first item is to be begun; nil where nothing more
+// is. Nobody stops between the two: what is first in a call is always tried.
+func (e *each) take(ctx context.Context) []int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stop || ctx.Err() != nil || len(e.groups) == 0 {
+		return nil
+	}
+	group := e.groups[0]
+	e.groups = e.groups[1:]
+	return group
 }
 
 func (e *each) stopped() bool {

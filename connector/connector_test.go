@@ -78,6 +78,21 @@ func TestEachStops(t *testing.T) {
 	}
 }
 
+// What is first in a call is tried, however soon another one asks to be left alone.
+func TestEachTriesTheFirst(t *testing.T) {
+	for range 20_000 {
+		rs := Each(t.Context(), items("", "", ""), 2, false, func(_ context.Context, it Item) Result {
+			if it.ID == "0" {
+				return Result{Outcome: Delivered}
+			}
+			return Result{Outcome: Later, RetryAfter: time.Minute}
+		})
+		if rs[0].Outcome != Delivered {
+			t.Fatalf("outcomes %v", outcomes(rs))
+		}
+	}
+}
+
 func count(rs []Result, o Outcome) (n int) {
 	for _, r := range rs {
 		if r.Outcome == o {
