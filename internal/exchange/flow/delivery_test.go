@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,10 +46,7 @@ func TestKilledBetweenEffectAndOutcome(t *testing.T) {
 				r.use("none", toTax(c.spec, "map: m.blobl"), map[string]string{"m.blobl": "root = this\nroot.id = meta(\"id\")"})
 				r.accept(deaths(60)...)
 				kills := map[int]bool{3: true, 20: true, 41: true}
-				var mu sync.Mutex
-				recv.Judge = func(n int, _ string, _ []byte) connectortest.Mode {
-					mu.Lock()
-					defer mu.Unlock()
+				recv.Judge = func(n int, _ string, _ []byte) connectortest.Mode { // one at a time
 					if kills[n] {
 						delete(kills, n)
 						_ = r.db.Close()
@@ -59,16 +55,14 @@ func TestKilledBetweenEffectAndOutcome(t *testing.T) {
 					return connectortest.Healthy
 				}
 				for range 10 {
-					for range 200 {
+					for {
 						a, err1 := r.runner.Step(t.Context())
 						b, err2 := r.desk.Step(t.Context())
 						if err1 != nil || err2 != nil || a+b == 0 {
 							break
 						}
 					}
-					mu.Lock() // a request still under way must not close the database while it opens
 					r.kill()
-					mu.Unlock()
 					r.pass(time.Minute)
 				}
 				r.settleOver()
@@ -156,12 +150,14 @@ func TestKilledWhileSendingUnrepeatable(t *testing.T) {
 			}
 			return connectortest.Healthy
 		}
-		for range 20 {
-			if _, err := r.runner.Step(t.Context()); err != nil {
+		for { // until it is killed
+			a, err1 := r.runner.Step(t.Context())
+			b, err2 := r.desk.Step(t.Context())
+			if err1 != nil || err2 != nil {
 				break
 			}
-			if _, err := r.desk.Step(t.Context()); err != nil {
-				break
+			if a+b == 0 {
+				r.pass(time.Minute)
 			}
 		}
 		r.kill()
@@ -345,9 +341,7 @@ func TestFileOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.breakJournal()
-		if _, err := r.desk.Step(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		r.carry()
 		before := lines(t, dir)
 		r.check(r.db.Update(t.Context(), func(tx *store.Tx) error {
 			_, err := tx.Exec(`alter table journal_pack_gone rename to journal_pack`)
@@ -538,9 +532,7 @@ func TestDeliveryStopsWithoutTheJournal(t *testing.T) {
 	}
 	r.breakJournal()
 	for range 30 {
-		if _, err := r.desk.Step(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		r.carry()
 		r.pass(time.Minute)
 	}
 	if n := recv.Requests(); n > 128 {
@@ -570,7 +562,7 @@ func TestAgreementEndsInTheMiddle(t *testing.T) {
 		return connectortest.Healthy
 	}
 	r.settle()
-	if n := recv.Requests(); n < 200 || n > 256 {
+	if n := recv.Requests(); n < 200 || n >= 200+128 { // none of the next call of 128, wherever this one began
 		t.Errorf("%d requests, of which 200 under the agreement", n)
 	}
 }
