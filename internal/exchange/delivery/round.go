@@ -19,7 +19,7 @@ type attempt struct {
 	rs      []ref
 	results []connector.Result
 	unknown map[int]bool // by index: it was begun before, and is not known how that ended
-	again   bool         // another round is worth while though nothing was sent
+	again   bool         // another round is worth while though nothing was sent: what kept this one from it is gone
 }
 
 // plus is both attempts; nothing of b is unknown.
@@ -126,7 +126,8 @@ func (d *Desk) try(ctx, begin context.Context, s *sink, to connector.Sink, rs []
 	for i, r := range to.Send(begin, items) {
 		results[at[i]] = r
 	}
-	return attempt{rs, results, unknown, absent}, nil
+	late := begin.Err() != nil // a slow machine did not come to it: what was allowed then is asked again
+	return attempt{rs, results, unknown, absent || late}, nil
 }
 
 func connItem(r ref) connector.Item {
