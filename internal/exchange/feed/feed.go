@@ -69,7 +69,8 @@ type Desk struct {
 	lanes    map[string]*lane
 	busy     map[string]*atomic.Int64 // bytes that came of files that rows are taken from at this moment
 	running  int
-	finished chan int // how much a look brought
+	did      int           // what looks brought that ended, until Step tells it
+	finished chan struct{} // a look ended
 	wg       sync.WaitGroup
 
 	tidied    time.Time // when nothing old was left; Step's own
@@ -86,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	if err := spool.Drop(o.Scratch); err != nil {
 		return nil, err
 	}
-	return &Desk{o: o, salt: o.Keys.Derive("feed: names of files"), set: &Set{}, lanes: map[string]*lane{}, busy: map[string]*atomic.Int64{}, waiting: map[string]int{}, finished: make(chan int, 1)}, nil
+	return &Desk{o: o, salt: o.Keys.Derive("feed: names of files"), set: &Set{}, lanes: map[string]*lane{}, busy: map[string]*atomic.Int64{}, waiting: map[string]int{}, finished: make(chan struct{}, 1)}, nil
 }
 
 // The states of a file.

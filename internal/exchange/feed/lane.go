@@ -164,24 +164,32 @@ func (d *Desk) Step(ctx context.Context) (int, error) {
 	}
 	d.begins(ctx)
 	d.receiveUploads(ctx)
-	d.mu.Lock()
-	running := d.running
-	d.mu.Unlock()
-	if running == 0 {
+	did, running := d.ended()
+	switch {
+	case running == 0 && did == 0:
 		return d.tidy(ctx)
+	case running == 0: // what they brought has not been told yet
+		return did, nil
 	}
 	t := time.NewTimer(200 * time.Millisecond)
 	defer t.Stop()
 	select {
-	case did := <-d.finished:
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return did + d.running, nil
+	case <-d.finished:
 	case <-t.C:
-		return 1, nil // something is under way
 	case <-ctx.Done():
-		return 0, nil
+		return did, nil
 	}
+	more, running := d.ended()
+	return did + more + running, nil
+}
+
+// ended is how much the looks that ended since the last call brought, and how many are
+// under way.
+func (d *Desk) ended() (did, running int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	did, d.did = d.did, 0
+	return did, d.running
 }
 
 // tidy drops what is too old.
@@ -331,9 +339,10 @@ func (d *Desk) run(ctx context.Context, ln *lane, f *Feed, s state) {
 		}
 	}
 	d.running--
+	d.did += int(ln.did)
 	d.mu.Unlock()
 	select {
-	case d.finished <- int(ln.did):
+	case d.finished <- struct{}{}:
 	default:
 	}
 }

@@ -154,9 +154,10 @@ func (d *Desk) receiveUploads(ctx context.Context) {
 		d.mu.Lock()
 		d.uploading = false
 		d.running--
+		d.did++
 		d.mu.Unlock()
 		select {
-		case d.finished <- 1:
+		case d.finished <- struct{}{}:
 		default:
 		}
 	})
