@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reeve-civic/reeve/connector/connectortest"
 	"github.com/reeve-civic/reeve/demo/data"
 	"github.com/reeve-civic/reeve/tools/rig"
 )
@@ -340,5 +341,6 @@ func setup(t *testing.T) (*rig.Reeve, *rig.Systems) {
 	}
 	env := systems.Env()
 	env["REEVE_LOG_LEVEL"] = "warn"
-	return &rig.Reeve{Bin: bin, Data: filepath.Join(dir, "data"), Definitions: filepath.Join(root, "demo", "body"), Env: env}, systems
+	// At an address that stays: while the program is killed, nobody else is to answer there.
+	return &rig.Reeve{Bin: bin, Data: filepath.Join(dir, "data"), Definitions: filepath.Join(root, "demo", "body"), Env: env, Args: []string{"--listen", connectortest.FreeAddress(t)}}, systems
 }

@@ -84,7 +84,9 @@ func TestACallerIsUndoneAlone(t *testing.T) {
 		var wg sync.WaitGroup
 		hold := make(chan struct{})
 		// The first caller keeps the committer busy until all others wait behind it.
-		wg.Go(func() { db.Update(t.Context(), func(*store.Tx) error { <-hold; return nil }) })
+		began := make(chan struct{})
+		wg.Go(func() { db.Update(t.Context(), func(*store.Tx) error { close(began); <-hold; return nil }) })
+		<-began
 		var mu sync.Mutex
 		errs := map[int]error{}
 		for i := range 9 {
@@ -141,8 +143,9 @@ func TestACallerIsUndoneAlone(t *testing.T) {
 				t.Errorf("caller %d: found %v in %q", i, found, got)
 			}
 		}
-		// Three rows of callers and one for each group's buffer.
-		if len(got) < 4 || len(got) > 6 {
+		// Three rows of callers and one for each group's buffer. There are up to four groups: a
+		// slow machine makes one of each caller, and of the first with some that fail.
+		if len(got) < 4 || len(got) > 7 {
 			t.Errorf("rows: %q", got)
 		}
 	})
@@ -280,9 +283,10 @@ func TestASwallowedStatementErrorIsAnError(t *testing.T) {
 
 func TestQueuedCallersMayLeave(t *testing.T) {
 	db := storetest.Open(t, nil)
-	hold := make(chan struct{})
+	hold, began := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { db.Update(t.Context(), func(*store.Tx) error { <-hold; return nil }) })
+	wg.Go(func() { db.Update(t.Context(), func(*store.Tx) error { close(began); <-hold; return nil }) })
+	<-began
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := false
 	left := make(chan error)
@@ -549,6 +553,10 @@ func TestCommitted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Callers are told before the signal is given, but one group after the other.
+	if err := db.Update(t.Context(), func(*store.Tx) error { return errors.New("changed my mind") }); err == nil {
+		t.Fatal("no error")
+	}
 	<-ch
 	select {
 	case <-ch:
@@ -625,7 +633,14 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	goleak.VerifyNone(t, before)
+	for range 1000 { // what was told to end may need a moment for it
+		if err = goleak.Find(before); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
 	fds, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
 		t.Fatal(err)

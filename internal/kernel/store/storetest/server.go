@@ -139,6 +139,13 @@ func (c *server) sweep() error {
 // Kill ends the server and all its processes at once, as kill -9 does.
 func (c *server) Kill() {
 	pid := c.cmd.Process.Pid
+	syscall.Kill(pid, syscall.SIGSTOP) // nobody is born between the look at its children and its end
+	for range 1000 {
+		if s := state(pid); s == 'T' || s == 'Z' || s == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	all := append([]int{pid}, children(pid)...)
 	for _, p := range all {
 		syscall.Kill(p, syscall.SIGKILL)
@@ -154,12 +161,18 @@ func (c *server) Kill() {
 // alive tells whether a process runs. One that has ended and that nobody has asked about
 // does not: not every machine's first process asks.
 func alive(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return false
-	}
+	return syscall.Kill(pid, 0) == nil && state(pid) != 'Z'
+}
+
+// state is what a process does, as /proc says it with a letter; 0 where it says nothing.
+func state(pid int) byte {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	// "pid (name) state ppid ...": the name may hold anything but is in brackets.
 	i := strings.LastIndexByte(string(b), ')')
-	return err != nil || i < 0 || !strings.HasPrefix(string(b[i+1:]), " Z")
+	if err != nil || i < 0 || i+2 >= len(b) {
+		return 0
+	}
+	return b[i+2]
 }
 
 func children(pid int) (all []int) {

@@ -33,6 +33,9 @@ const (
 	Desk  = 1280
 )
 
+// patience is how long the browser may take for one thing: a busy machine is slow.
+const patience = 5 * time.Minute
+
 // Chrome is a browser process. Close it, or it outlives the test.
 type Chrome struct {
 	ctx  context.Context
@@ -60,7 +63,7 @@ func Start() (*Chrome, error) {
 		return nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.Env("HOME="+profile, "TMPDIR="+profile)) // a machine without a home folder will do, and nothing is left in the common one
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
@@ -74,7 +77,7 @@ func Start() (*Chrome, error) {
 	go func() { started <- chromedp.Do(ctx) }()
 	select {
 	case err = <-started:
-	case <-time.After(5 * time.Minute): // a busy machine is slow
+	case <-time.After(patience):
 		err = errors.New("webtest: chromium did not start within five minutes")
 	}
 	if err != nil {
@@ -156,7 +159,7 @@ func (c *Chrome) Look(v Visit) (View, error) {
 		}
 	}))
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(v.Width), 900), prepare(v)); err != nil {
 		return view, err
@@ -334,7 +337,7 @@ func (c *Chrome) Eval(t testing.TB, v Visit, script string) string {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(Desk, 900), prepare(v)); err != nil {
 		t.Fatal(err)
