@@ -36,6 +36,9 @@ type Setup struct {
 	// Hasty is a sink on the same receiver that gives up after a second or two: the
 	// one that meets silence. Sink waits as long as a busy machine may need.
 	Hasty connector.Sink
+	// Waits tells that a busy receiver does not say so but lets wait, as one that keeps a
+	// table locked does: Hasty meets that, too.
+	Waits bool
 	// Effects that the receiver has had, in any order. A receiver that
 	// recognises repeats has one for each item, however often it was sent.
 	Effects func() []Effect
@@ -142,8 +145,11 @@ func later(t *testing.T, s Setup) {
 		if !s.Behave(m) {
 			continue
 		}
-		its := Items(6)
-		rs := s.hasty().Send(t.Context(), its)
+		its, to := Items(6), s.Sink
+		if s.Waits && m == Busy {
+			to = s.hasty()
+		}
+		rs := to.Send(t.Context(), its)
 		all(t, rs, 6, connector.Later, connector.Untried)
 		if rs[0].Outcome != connector.Later {
 			t.Errorf("mode %d: the first item was not tried: %v", m, rs[0])
@@ -194,7 +200,7 @@ func unclear(t *testing.T, s Setup) {
 		}
 		if l, ok := s.Sink.(connector.Looker); ok {
 			has, err := l.Lookup(t.Context(), its[0])
-			for end := time.Now().Add(time.Minute); err == nil && !has && time.Now().Before(end); has, err = l.Lookup(t.Context(), its[0]) {
+			for end := time.Now().Add(5 * time.Minute); err == nil && !has && time.Now().Before(end); has, err = l.Lookup(t.Context(), its[0]) {
 				time.Sleep(10 * time.Millisecond) // the receiver may still be about to take it
 			}
 			if err == nil && !has {

@@ -104,8 +104,17 @@ func TestAfterDNS(t *testing.T) {
 		}
 	}
 	// What was looked up before says nothing: the address of this connection counts.
-	if ips, err := net.DefaultResolver.LookupHost(t.Context(), "rebind.example.org"); err != nil || ips[0] != "203.0.113.7" {
-		t.Fatal(ips, err)
+	first := ""
+	for n := 0; n < 20 && first != "203.0.113.7"; n++ { // on a busy machine a lookup may ask twice
+		dns.Set("rebind.example.org", []string{"203.0.113.7"}, []string{"127.0.0.1"})
+		ips, err := net.DefaultResolver.LookupHost(t.Context(), "rebind.example.org")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = ips[0]
+	}
+	if first != "203.0.113.7" {
+		t.Fatal(first)
 	}
 	address := net.JoinHostPort("rebind.example.org", port)
 	if c, err := (&dial.Dialer{Declared: []string{address}}).DialContext(t.Context(), "tcp", address); err == nil {

@@ -111,7 +111,7 @@ func kitSink(t *testing.T, e engine, s Settings) connectortest.Setup {
 	hasty.Timeout, s.Timeout = connector.Duration(2*time.Second), connector.Duration(2*time.Minute)
 	to, soon := r.sink(t, s), r.sink(t, hasty)
 	healthy := func() {}
-	return connectortest.Setup{Sink: to, Hasty: soon, Repeats: true,
+	return connectortest.Setup{Sink: to, Hasty: soon, Waits: true, Repeats: true,
 		Effects: func() (all []connectortest.Effect) {
 			healthy()
 			healthy = func() {}

@@ -49,7 +49,7 @@ func newRig(t testing.TB, e engine) *rig {
 		r.file = filepath.Join(t.TempDir(), "tärget #1?.db")
 		r.address = "sqlite://" + (&url.URL{Path: r.file}).EscapedPath()
 		var err error
-		if r.DB, err = sql.Open("sqlite", "file:"+(&url.URL{Path: r.file}).EscapedPath()+"?_pragma=busy_timeout(5000)"); err != nil {
+		if r.DB, err = sql.Open("sqlite", "file:"+(&url.URL{Path: r.file}).EscapedPath()+"?_pragma=busy_timeout(300000)"); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { r.DB.Close() })

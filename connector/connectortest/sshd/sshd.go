@@ -136,6 +136,7 @@ AllowTcpForwarding no
 X11Forwarding no
 PrintMotd no
 MaxStartups 100
+LoginGraceTime 0
 UseDNS no
 LogLevel VERBOSE
 Subsystem sftp internal-sftp

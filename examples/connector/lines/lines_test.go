@@ -30,7 +30,7 @@ type system struct {
 }
 
 func start(t *testing.T) *system {
-	s := &system{t: t, addr: "127.0.0.1:0", quiet: make(chan struct{})}
+	s := &system{t: t, addr: connectortest.FreeAddress(t), quiet: make(chan struct{})} // it goes down, and listens there again
 	s.listen()
 	t.Cleanup(func() {
 		close(s.quiet)
