@@ -116,5 +116,6 @@ func (x *Exchange) late(ctx context.Context) (found []alert.Finding, err error) 
 // Wait returns when what was begun of the world outside is finished and written down.
 func (x *Exchange) Wait() {
 	x.Feeds.Wait()
+	x.Processes.Wait()
 	x.Delivery.Wait()
 }

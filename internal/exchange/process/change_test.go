@@ -19,9 +19,7 @@ func TestChangedStepsGetNoBodyOfAnother(t *testing.T) {
 		r.use("  - {flow: flow-tax}\n")
 		r.town.set("/tax", always(503, ""))
 		r.accept("M1")
-		if _, err := r.runner.Step(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		r.settle()
 		r.use("  - {flow: flow-library}\n  - {flow: flow-tax}\n")
 		r.town.set("/tax", nil)
 		r.now = r.now.Add(time.Minute)
@@ -43,9 +41,7 @@ func TestChangedStepsLeaveWhatIsUnclearToAPerson(t *testing.T) {
 		r.use("  - {flow: flow-tax}\n")
 		r.town.set("/tax", always(599, "")) // it took it, and said something else
 		rec := r.accept("M1")[0]
-		if _, err := r.runner.Step(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		r.settle()
 		r.use("  - {flow: flow-library}\n")
 		r.now = r.now.Add(time.Minute)
 		r.settle()

@@ -31,6 +31,7 @@ const (
 	batch    = 100
 	maxWait  = 5 * time.Minute
 	timeout  = 15 * time.Second
+	look     = 100 * time.Millisecond // how long Step waits before it reports what is under way
 )
 
 // Options of a runner.
@@ -67,6 +68,12 @@ type Runner struct {
 	set   *Set
 	ready map[string]bool  // processes whose cursor is there
 	sinks map[string]*sink // by flow
+
+	wg     sync.WaitGroup
+	busy   map[string]bool // processes that are worked on at this moment
+	did    int             // since Step last told
+	failed error           // since then
+	woke   chan struct{}   // one of them is finished
 }
 
 // sink is what a flow's bodies are sent through.
@@ -84,7 +91,8 @@ func Open(ctx context.Context, o Options) (*Runner, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = timeout
 	}
-	return &Runner{o: o, salt: o.Keys.Derive("process: keys of records"), set: &Set{byID: map[string]*Process{}}, ready: map[string]bool{}, sinks: map[string]*sink{}}, nil
+	return &Runner{o: o, salt: o.Keys.Derive("process: keys of records"), set: &Set{byID: map[string]*Process{}}, ready: map[string]bool{}, sinks: map[string]*sink{},
+		busy: map[string]bool{}, woke: make(chan struct{}, 1)}, nil
 }
 
 // Use puts a set in force. A run that is under way goes on with the process as it is
@@ -126,18 +134,63 @@ func (d *Runner) sinkFor(f *flow.Flow) (*sink, error) {
 	return s, nil
 }
 
-// Step begins runs for records that came in, moves on every run that is due, and
-// reports how much it did. Call it from one goroutine.
+// Step works on every process that is not worked on, beside the others: a system that
+// is slow holds up only the processes that it is a step of. Step waits a moment for any
+// to finish, and reports how much was done or is going on; 0 when nothing is left to do
+// now. When ctx ends it waits for all: what was begun is finished. Call it from one
+// goroutine.
 func (d *Runner) Step(ctx context.Context) (int, error) {
-	set, did := d.Set(), 0
-	var errs []error
-	for _, p := range set.All {
-		n, err := d.begin(ctx, p)
-		errs = append(errs, err)
-		m, err := d.moveOn(ctx, set, p)
-		errs, did = append(errs, err), did+n+m
+	if ctx.Err() == nil {
+		d.start(ctx)
 	}
-	return did, errors.Join(errs...)
+	timer := time.NewTimer(look)
+	defer timer.Stop()
+	for {
+		d.mu.Lock()
+		busy, did, err := len(d.busy), d.did, d.failed
+		d.did, d.failed = 0, nil
+		d.mu.Unlock()
+		if busy == 0 || did > 0 || err != nil {
+			return did + busy, err
+		}
+		select {
+		case <-d.woke:
+		case <-timer.C:
+			return busy, nil
+		case <-ctx.Done():
+			d.wg.Wait()
+		}
+	}
+}
+
+// Wait returns when nothing is worked on any more. Call it when the context of Step has
+// ended, before the database is closed.
+func (d *Runner) Wait() { d.wg.Wait() }
+
+// start begins to work on processes: begins runs for records that came in, and moves on
+// every run that is due.
+func (d *Runner) start(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	set, busy := d.set, func(id string) bool { return d.busy[id] }
+	for _, p := range set.All {
+		if busy(p.ID) || slices.ContainsFunc(p.Formerly, busy) {
+			continue
+		}
+		d.busy[p.ID] = true
+		d.wg.Go(func() {
+			begun, err := d.begin(ctx, p)
+			moved, merr := d.moveOn(ctx, set, p)
+			d.mu.Lock()
+			delete(d.busy, p.ID)
+			d.did, d.failed = d.did+begun+moved, errors.Join(d.failed, err, merr)
+			d.mu.Unlock()
+			select {
+			case d.woke <- struct{}{}:
+			default:
+			}
+		})
+	}
 }
 
 // begin makes runs of the records that came in since.
@@ -237,11 +290,12 @@ func (d *Runner) moveOn(ctx context.Context, set *Set, p *Process) (did int, err
 		did++
 		g.Go(func() error {
 			w := &work{d: d, set: set, p: p, r: r}
-			if err := w.move(ctx); err != nil && ctx.Err() == nil {
-				d.o.Slog.Error("a run of a process failed", "process", p.ID, "record", r.record, "error", err)
-				return err
+			err := w.safely(ctx)
+			if err == nil || ctx.Err() != nil || errors.Is(err, errMoved) {
+				return nil
 			}
-			return nil
+			d.o.Slog.Error("a run of a process failed", "process", p.ID, "record", r.record, "error", err)
+			return w.rest(ctx, "something went wrong here; see the log", w.pause()) // the others go on
 		})
 	}
 	return did, g.Wait()
@@ -276,19 +330,16 @@ func (d *Runner) Trail(ctx context.Context, n int64, t reeve.RecordType) (legs [
 
 // legs are the steps of a run, and what was undone.
 func (p *Process) legs(r *run, rows []stepRow) (legs []flow.Leg) {
-	told := map[string]stepRow{}
-	for _, s := range rows {
-		told[s.flow] = s
-	}
 	for i, st := range p.Steps {
 		for _, f := range []*flow.Flow{st.Flow, st.Undo} {
 			if f == nil {
 				continue
 			}
 			leg := f.Leg()
-			s, ok := told[f.ID]
+			told := slices.IndexFunc(rows, func(s stepRow) bool { return is(f, s.flow) })
 			switch {
-			case ok:
+			case told >= 0:
+				s := &rows[told]
 				leg.State, leg.Why, leg.At = stepStates[s.state], s.why, &s.at
 			case f == st.Undo || r.state.ended() || r.state == Undoing:
 				continue // nothing was sent, and nothing will be

@@ -426,6 +426,7 @@ func TestItGoesOnWhereItWasAfterACrash(t *testing.T) {
 			for ctx.Err() == nil {
 				_, _ = r.runner.Step(ctx)
 			}
+			r.runner.Wait()
 			r.open()
 			r.settle()
 			n := map[string]int{}
@@ -506,11 +507,12 @@ func TestNothingLeavesWithoutAJournal(t *testing.T) {
 		for range 3 {
 			_, _ = r.runner.Step(t.Context())
 		}
+		r.runner.Wait()
 		if got := r.town.paths(); len(got) > 0 {
 			t.Errorf("without a journal: %q", got)
 		}
 		rename("journal_pack_gone", "journal_pack")
-		r.settle()
+		r.later()
 		if got := r.town.paths(); len(got) != 4 {
 			t.Errorf("with the journal back: %q", got)
 		}

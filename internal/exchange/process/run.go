@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -25,6 +26,16 @@ type work struct {
 	p   *Process
 	r   *run
 	rec reclog.Record
+}
+
+// safely is move; a fault of ours, or of a connector, costs this run alone.
+func (w *work) safely(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return w.move(ctx)
 }
 
 // move moves the run on, step by step, until it ends or must wait.
@@ -255,7 +266,7 @@ func (w *work) send(ctx context.Context, s *sink) (answer []byte, r connector.Re
 func (w *work) outcome(ctx context.Context, f *flow.Flow, s *sink, answer []byte, res connector.Result) (waits bool, err error) {
 	switch res.Outcome {
 	case connector.Untried:
-		return true, nil
+		return true, w.write(ctx, func(*store.Tx) error { w.r.kept.Trying = false; return nil })
 	case connector.Delivered:
 		return false, w.done(ctx, f, answer)
 	case connector.Refused:
