@@ -24,7 +24,18 @@ import (
 	"github.com/reeve-civic/reeve/connector/format"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	leak := goleak.Find()
+	for tries := 0; leak != nil && tries < 100; tries++ { // what was told to end may need a moment for it
+		leak = goleak.Find()
+	}
+	if leak != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, leak)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // secrets that a config may refer to.
 type secrets map[connector.Ref]string
