@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -474,6 +475,19 @@ func Check(a connector.Auth, problem func(path, message string)) {
 			problem("oauth.tokenUrl", err.Error())
 		}
 	}
+}
+
+// InClear reports whether what goes to a web address can be read on its way: it is
+// not encrypted, and leaves this machine.
+func InClear(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	here := strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
+	return u.Scheme == "http" && !here
+}
+
+// SignsIn reports whether a request carries a credential.
+func SignsIn(a connector.Auth) bool {
+	return a.Bearer != "" || a.APIKey.Value != "" || a.OAuth.TokenURL != "" || a.User != ""
 }
 
 // ours are headers that say something else already.

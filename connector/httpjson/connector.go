@@ -1,7 +1,9 @@
 package httpjson
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +22,7 @@ type Settings struct {
 	From    string  `json:"from,omitempty" doc:"JSON Pointer, in a record, to the value for cursor: /updatedAt. The system gives its records in the order of it. Without it the value is where next points to."`
 	Prefix  string  `json:"prefix,omitempty" doc:"What stands before the value of cursor, for systems that want a comparison: gt for FHIR's _lastUpdated."`
 	First   string  `json:"first,omitempty" doc:"Value of cursor for the very first request. Default: none, everything."`
+	Plain   bool    `json:"plain,omitempty" doc:"Sign in though the address is http:// and leads to another machine: only in a network that nobody else is in."`
 	Webhook Webhook `json:"webhook,omitempty" doc:"That the system sends us its records, to /v1/hooks/ and the id of this interface, and how we know that it is the system."`
 }
 
@@ -49,10 +52,22 @@ var Connector = connector.Connector{
 	},
 }
 
+// inClear is what is wrong with an address to which credentials would go in clear.
+func inClear(c connector.Config) error {
+	u, err := url.Parse(c.Address)
+	if err != nil || settings(c).Plain || !httpclient.SignsIn(c.Auth) || !httpclient.InClear(u) {
+		return nil
+	}
+	return errors.New("auth would go to another machine in clear, where anybody on the way can read it: write https://, or say settings.http.plain: true if nobody else is in the network")
+}
+
 var parameter = regexp.MustCompile(`^[A-Za-z0-9_.\[\]$-]{1,100}$`)
 
 func check(c connector.Config, problem func(path, message string)) {
 	s := settings(c)
+	if err := inClear(c); err != nil {
+		problem("", err.Error())
+	}
 	httpclient.Check(c.Auth, func(path, message string) {
 		problem("", strings.TrimSuffix("auth."+path, ".")+": "+message)
 	})

@@ -302,6 +302,13 @@ func TestPaths(t *testing.T) {
 	if p := r.Paths(); len(p) != 1 || p[0] != "PUT /base/d/a%2F..%2Fb%3Fc%23d" {
 		t.Errorf("paths %q", p)
 	}
+	signs := connector.Auth{Bearer: "env:A"} // an address may stand in the environment: it is looked at here
+	if _, err := httpjson.New(connector.Config{Address: "http://api.example", Auth: signs}); err == nil || !strings.Contains(err.Error(), "in clear") {
+		t.Errorf("credentials in clear: %v", err)
+	}
+	if _, err := httpjson.NewSource(connector.Config{Address: "http://api.example", Auth: signs}); err == nil || !strings.Contains(err.Error(), "in clear") {
+		t.Errorf("credentials in clear, to read: %v", err)
+	}
 	for _, bad := range []string{"", "ftp://x", "http://", "http://x/?q", "::"} {
 		if _, err := httpjson.New(connector.Config{Address: bad}); err == nil {
 			t.Errorf("%q is taken as an address", bad)
@@ -382,6 +389,11 @@ func TestCheck(t *testing.T) {
 		{connector.Config{Auth: connector.Auth{APIKey: connector.APIKey{Header: "X-Key"}}}, httpjson.Settings{}, "-"},
 		{connector.Config{Auth: connector.Auth{APIKey: connector.APIKey{Header: "Host", Value: "env:K"}}}, httpjson.Settings{}, "-"},
 		{connector.Config{Auth: connector.Auth{Certificate: "env:C"}}, httpjson.Settings{}, "-"},
+		{connector.Config{Address: "http://api.example/v1", Auth: connector.Auth{Bearer: "env:A"}}, httpjson.Settings{}, "-"},
+		{connector.Config{Address: "http://api.example/v1", Auth: connector.Auth{Bearer: "env:A"}}, httpjson.Settings{Plain: true}, ""},
+		{connector.Config{Address: "http://127.0.0.1:8080/v1", Auth: connector.Auth{Bearer: "env:A"}}, httpjson.Settings{}, ""},
+		{connector.Config{Address: "http://api.example/v1"}, httpjson.Settings{}, ""},
+		{connector.Config{Address: "https://api.example/v1", Auth: connector.Auth{Bearer: "env:A"}}, httpjson.Settings{}, ""},
 		{connector.Config{Auth: connector.Auth{OAuth: connector.OAuth{TokenURL: "http://idp.example/token", Client: "c", Secret: "env:S"}}}, httpjson.Settings{}, "-"},
 		{connector.Config{Auth: connector.Auth{OAuth: connector.OAuth{TokenURL: "https://idp.example/token", Client: "c", Secret: "env:S"}}}, httpjson.Settings{}, ""},
 		{connector.Config{Auth: connector.Auth{OAuth: connector.OAuth{TokenURL: "https://idp.example/token"}}}, httpjson.Settings{}, "-"},

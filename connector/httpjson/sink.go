@@ -37,6 +37,9 @@ func New(c connector.Config) (*Sink, error) {
 	if c.Method == "" {
 		c.Method = http.MethodPost
 	}
+	if err := inClear(c); err != nil {
+		return nil, err
+	}
 	c.InFlight = max(c.InFlight, 1)
 	client, err := httpclient.New(c.Address, c.Auth, c.Host, c.InFlight, c.Timeout)
 	if err != nil {

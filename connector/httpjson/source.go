@@ -55,6 +55,9 @@ type tag struct {
 
 // NewSource checks the config and returns a source.
 func NewSource(c connector.Config) (*Source, error) {
+	if err := inClear(c); err != nil {
+		return nil, err
+	}
 	client, err := httpclient.New(c.Address, c.Auth, c.Host, 2, c.Timeout)
 	if err != nil {
 		return nil, err
