@@ -22,8 +22,8 @@ import (
 type File struct {
 	Type string // record type
 	Name string // without folders
-	// Key makes the same file another one: a date, say. The same name, contents and
-	// key are one file, taken once however often it is sent.
+	// Key makes the same file another one: a date, say. The same name, contents, key
+	// and Format are one file, taken once however often it is sent.
 	Key string
 	// Format says how it is written; where it says nothing that is found out.
 	Format Format

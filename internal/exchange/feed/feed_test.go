@@ -162,6 +162,13 @@ func TestSendFile(t *testing.T) {
 		if s, err = c.SendFile(t.Context(), f); err != nil || s.Before || s.Duplicate != 2502 || !s.Reconciled {
 			t.Errorf("under another key: %+v, %v", s, err)
 		}
+		f.Key, f.Format = "", client.Format{Name: "ndjson"}
+		if s, err = c.SendFile(t.Context(), f); err != nil || s.Before || s.Duplicate != 2502 || !s.Reconciled {
+			t.Errorf("read in another way: %+v, %v", s, err)
+		}
+		if s, err = c.SendFile(t.Context(), f); err != nil || !s.Before {
+			t.Errorf("read in the same way again: %+v, %v", s, err)
+		}
 		other := &client.Client{BaseURL: c.BaseURL, Token: "partner:org-other", Tries: 1}
 		var e *client.Error
 		if _, err := other.FileStatus(t.Context(), s.ID); !errors.As(err, &e) || e.Status != 404 {

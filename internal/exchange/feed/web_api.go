@@ -110,6 +110,22 @@ func (a *Announcement) check() error {
 	return nil
 }
 
+// version tells two files of one name apart: by their bytes, key, and how they are
+// said to be read. Whoever read the wrong sheet gets to send the right one.
+func (a *Announcement) version() (string, error) {
+	sum := strings.ToLower(a.SHA256)
+	how, err := json.Marshal(a.Spec)
+	switch {
+	case err != nil:
+		return "", err
+	case string(how) != "{}":
+		return sum + " " + a.Key + "\t" + string(how), nil // a key has no tab
+	case a.Key != "":
+		return sum + " " + a.Key, nil
+	}
+	return sum, nil
+}
+
 func (o api) announce(w http.ResponseWriter, r *http.Request) error {
 	const op = "exchange.feed.announce"
 	actor := web.Actor(r.Context())
@@ -145,9 +161,9 @@ func (d *Desk) announced(ctx context.Context, actor reeve.Actor, sender string, 
 	if err != nil {
 		return nil, false, err
 	}
-	version := strings.ToLower(in.SHA256)
-	if in.Key != "" {
-		version += " " + in.Key
+	version, err := in.version()
+	if err != nil {
+		return nil, false, err
 	}
 	f = &File{Sender: sender, Type: t, Actor: actor.ID, Name: in.Name, Version: version, Spec: in.Spec, Size: in.Size, Total: -1}
 	fresh, err = d.enter(ctx, f)
