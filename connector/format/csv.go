@@ -84,7 +84,7 @@ func (r *csvReader) begin() error {
 	head := r.in.window()
 	head = head[:min(len(head), 64<<10)]
 	if bytes.IndexByte(head, 0) >= 0 {
-		return r.in.fail("this is not a text file in the encoding that is given: it holds bytes of zero")
+		return r.in.fail("this is not a text file in the encoding that is expected: it holds bytes of zero")
 	}
 	r.cr = bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0
 	if r.comma == 0 {

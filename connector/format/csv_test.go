@@ -93,7 +93,7 @@ func TestCSV(t *testing.T) {
 		{format.Spec{Name: "csv", Encoding: "windows-1252"}, "a,b\n1,caf\xe9 \x80\n\x81,4\n", "1 line 2: {\"a\":\"1\",\"b\":\"café €\"}\n2 line 3: (a) a character is not one of the file's encoding\n"},
 		{format.Spec{Name: "csv", Encoding: "utf-16"}, "a\x00,\x00b\x00\n\x001\x00,\x00\xe9\x00\n\x00", "1 line 2: {\"a\":\"1\",\"b\":\"é\"}\n"},
 		{csv(), "\xfe\xff\x00a\x00,\x00b\x00\n\x001\x00,\x002", "1 line 2: {\"a\":\"1\",\"b\":\"2\"}\n"},
-		{csv(), "a\x00,\x00b\x00\n\x00", "error: line 1: this is not a text file in the encoding that is given: it holds bytes of zero\n"},
+		{csv(), "a\x00,\x00b\x00\n\x00", "error: line 1: this is not a text file in the encoding that is expected: it holds bytes of zero\n"},
 		// Headings.
 		{csv(), "note,note,,note\n1,2,3,4\n", "1 line 2: {\"note\":\"1\",\"note (2)\":\"2\",\"Column 3\":\"3\",\"note (3)\":\"4\"}\n"},
 		{csv("x", "", "/y/z", "/y/w"), "a,b,c,d\n1,2,3,4\n1,2,,\n", "1 line 2: {\"x\":\"1\",\"y\":{\"z\":\"3\",\"w\":\"4\"}}\n2 line 3: {\"x\":\"1\"}\n"},

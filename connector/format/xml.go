@@ -2,6 +2,7 @@ package format
 
 import (
 	"io"
+	"strconv"
 
 	"github.com/reeve-civic/reeve/connector/format/base"
 	"github.com/reeve-civic/reeve/connector/format/markup"
@@ -27,7 +28,7 @@ func (x *xmlReader) Next() (Row, error) {
 		return Row{}, err
 	}
 	x.n++
-	row := Row{Number: x.n, At: base.LineAt(r.Line), Body: r.Body}
+	row := Row{Number: x.n, At: "item " + strconv.FormatInt(x.n, 10) + ", " + base.LineAt(r.Line), Body: r.Body}
 	if r.TooLarge {
 		row.Problem = base.TooLarge
 	}
