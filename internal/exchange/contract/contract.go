@@ -254,13 +254,22 @@ func (t *Type) Check(body []byte) (key string, problems []reeve.Problem) {
 	return t.CheckValue(v)
 }
 
+const missing = "is missing; "
+
 // CheckValue is Check for a record that rawjson.Decode has read.
 func (t *Type) CheckValue(v any) (key string, problems []reeve.Problem) {
 	if _, ok := v.(map[string]any); !ok {
 		return "", []reeve.Problem{{Message: "must be an object: { ... }"}}
 	}
 	key, problems = t.KeyOf(v)
-	return key, append(problems, t.validate(v)...)
+	told := len(problems) > 0 && strings.HasPrefix(problems[0].Message, missing)
+	for _, p := range t.validate(v) {
+		if told && p.Path == t.Key && strings.HasPrefix(p.Message, missing) {
+			continue // a key that is missing is told once
+		}
+		problems = append(problems, p)
+	}
+	return key, problems
 }
 
 // KeyOf returns the value of the type's key in a decoded record, and what is
@@ -280,7 +289,7 @@ func (t *Type) KeyOf(v any) (string, []reeve.Problem) {
 	case json.Number:
 		key = v.String()
 	case nil:
-		return "", []reeve.Problem{{Path: t.Key, Message: "is missing; it is the key that names the record"}}
+		return "", []reeve.Problem{{Path: t.Key, Message: missing + "it is the key that names the record"}}
 	default:
 		return "", []reeve.Problem{{Path: t.Key, Message: "must be text or a number: it is the key that names the record"}}
 	}

@@ -75,7 +75,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"good":         {`{"registration":"ABC1","deceased":{"name":"A","dateOfBirth":"1950-02-28"}}`, "ABC1", nil},
 		"missing":      {`{"registration":"ABC1"}`, "ABC1", []string{"/deceased is missing; it is required"}},
-		"no key":       {`{"deceased":{"name":"A"}}`, "", []string{"/registration is missing; it is the key that names the record", "/registration is missing; it is required"}},
+		"no key":       {`{"deceased":{"name":"A"}}`, "", []string{"/registration is missing; it is the key that names the record"}},
 		"several":      {`{"registration":"ABC1","fee":-1,"status":"gone","contact":"nobody","deceased":{"name":"","dateOfBirth":"31/01/1950"}}`, "ABC1", []string{"/contact must be an email address, like name@example.com", "/deceased/dateOfBirth must be a date, written like 2026-01-31", "/deceased/name must not be empty", "/fee must be 0 or more", `/status must be one of: "registered", "reversed"`}},
 		"date":         {`{"registration":"ABC1","deceased":{"name":"A","dateOfBirth":"2023-02-29"}}`, "ABC1", []string{"/deceased/dateOfBirth must be a date, written like 2026-01-31"}},
 		"wrong type":   {`{"registration":"ABC1","deceased":[]}`, "ABC1", []string{"/deceased must be an object, not a list"}},
