@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -17,13 +19,16 @@ type checkCmd struct {
 }
 
 func (c checkCmd) Run(ctx context.Context) error {
-	if i, err := os.Stat(c.Dir); err != nil || !i.IsDir() {
-		return fmt.Errorf("%s is not a folder of definitions", c.Dir)
+	if err := folder(c.Dir); err != nil {
+		return err
 	}
 	if c.wanted() {
 		return c.check(ctx, c.Dir, c.JSON)
 	}
 	summary, problems := offline.Check(os.DirFS(c.Dir))
+	if len(problems) == 0 && len(summary) == 0 {
+		return none(c.Dir)
+	}
 	if c.JSON {
 		if err := printJSON(map[string]any{"ok": len(problems) == 0, "problems": append([]offline.Problem{}, problems...), "kinds": summary}); err != nil {
 			return err
@@ -45,6 +50,24 @@ func (c checkCmd) Run(ctx context.Context) error {
 		return errFailed
 	}
 	return nil
+}
+
+// folder says in plain words why a folder of definitions cannot be one.
+func folder(dir string) error {
+	switch i, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %s: give the one that the definitions are in", dir)
+	case err != nil:
+		return fmt.Errorf("the folder of definitions cannot be read: %w", err)
+	case !i.IsDir():
+		return fmt.Errorf("%s is not a folder: give the one that the definitions are in", dir)
+	}
+	return nil
+}
+
+// none is that a folder has no definitions: a wrong folder must not look well.
+func none(dir string) error {
+	return fmt.Errorf("there are no definitions in %s: they are files like systems.yaml, which begin with apiVersion: reeve/v1", dir)
 }
 
 type schemaCmd struct {

@@ -26,8 +26,8 @@ func (e exportCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i, err := os.Stat(e.Dir); err != nil || !i.IsDir() {
-		return fmt.Errorf("%s is not a folder of definitions", e.Dir)
+	if err := folder(e.Dir); err != nil {
+		return err
 	}
 	now, err := dayOr(e.On, time.Now())
 	if err != nil {

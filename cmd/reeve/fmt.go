@@ -13,6 +13,9 @@ type fmtCmd struct {
 }
 
 func (c fmtCmd) Run() error {
+	if err := folder(c.Dir); err != nil {
+		return err
+	}
 	report, err := offline.FormatDefinitions(c.Dir, c.Check)
 	for _, name := range report.Changed {
 		fmt.Println(name)

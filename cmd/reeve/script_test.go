@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/reeve-civic/reeve/tools/rig"
 )
@@ -24,6 +26,7 @@ import (
 //	logged REGEXP     wait until what it logged matches
 //	retry ARG...      run `reeve ARG...` until it succeeds
 //	fetch PATH [TOK]  the answer to a GET is stdout, its status the first line
+//	workbook TO F...  make a workbook of texts; each file F.csv is the sheet F
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -53,6 +56,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"house": scriptCmd((*script).house), "stop": scriptCmd((*script).stop), "hup": scriptCmd((*script).hup),
 			"logged": scriptCmd((*script).logged), "retry": scriptCmd((*script).retry), "fetch": scriptCmd((*script).fetch),
+			"workbook": scriptCmd((*script).workbook),
 		},
 	})
 }
@@ -97,6 +101,28 @@ func (s *script) logged(ts *testscript.TestScript, args []string) error {
 
 func (s *script) retry(ts *testscript.TestScript, args []string) error {
 	return eventually(func() error { return ts.Exec(s.r.Bin, args...) })
+}
+
+func (s *script) workbook(ts *testscript.TestScript, args []string) error {
+	f := excelize.NewFile()
+	for i, name := range args[1:] {
+		sheet := strings.TrimSuffix(name, ".csv")
+		if _, err := f.NewSheet(sheet); err != nil {
+			return err
+		}
+		for j, line := range strings.Split(strings.TrimSpace(ts.ReadFile(name)), "\n") {
+			cells := strings.Split(line, ",")
+			if err := f.SetSheetRow(sheet, fmt.Sprintf("A%d", j+1), &cells); err != nil {
+				return err
+			}
+		}
+		if i == 0 { // the sheet that a new workbook has
+			if err := f.DeleteSheet("Sheet1"); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(f.SaveAs(ts.MkAbs(args[0])), f.Close())
 }
 
 func (s *script) fetch(ts *testscript.TestScript, args []string) error {

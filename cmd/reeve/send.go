@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/reeve-civic/reeve/client"
+	"github.com/reeve-civic/reeve/connector/httpclient"
 )
 
 type sendCmd struct {
@@ -41,6 +43,9 @@ func (s sendCmd) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("the records cannot be read: %w", err)
 		}
 		defer in.Close()
+	}
+	if u, err := url.Parse(s.To); err == nil && httpclient.InClear(u) {
+		fmt.Fprintf(os.Stderr, "warning: the token and the records go to %s in clear, where anybody on the way can read them: use https\n", u.Hostname())
 	}
 	c := &client.Client{BaseURL: s.To, Token: s.Token}
 	if s.Receipts {
@@ -141,10 +146,15 @@ func report(st *client.FileStatus, faults []client.Fault) {
 	}
 	fmt.Printf("%s: %d accepted, %d held, %d duplicate, %d refused\n", plural(int(st.Rows), "row"), st.Accepted, st.Held, st.Duplicate, st.Refused)
 	switch {
+	case st.State == "complete" && st.Rows == 0:
+		fmt.Println("There is no row in the file.")
 	case st.State == "broken":
 		fmt.Println("The file could not be read to its end: " + st.Why)
 	case !st.Reconciled:
 		fmt.Println("It does not add up: " + st.Why)
+	}
+	if st.Before && (st.State == "broken" || st.Held+st.Refused > 0) {
+		fmt.Println("To have its rows looked at again, give it another --key; a file that was put right is another by itself.")
 	}
 }
 
@@ -186,6 +196,10 @@ func (s sendCmd) receipts(ctx context.Context, c *client.Client, in *os.File) er
 func (s sendCmd) reached(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return errors.New("stopped. Send the same file again, and it goes on from there")
+	}
+	var answer *client.Error
+	if errors.As(err, &answer) && answer.Status == http.StatusNotFound && answer.Detail == "" {
+		return fmt.Errorf("%w: what answers at %s is no Reeve: give its address without a path", err, s.To)
 	}
 	var unreachable *url.Error
 	if errors.As(err, &unreachable) && unreachable.Op == "parse" {

@@ -109,8 +109,8 @@ func (planCmd) Help() string {
 }
 
 func (p planCmd) Run(ctx context.Context) error {
-	if i, err := os.Stat(p.Dir); err != nil || !i.IsDir() {
-		return fmt.Errorf("%s is not a folder of definitions", p.Dir)
+	if err := folder(p.Dir); err != nil {
+		return err
 	}
 	now, err := dayOr(p.On, time.Now())
 	if err != nil {

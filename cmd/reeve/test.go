@@ -27,8 +27,8 @@ func (testCmd) Help() string {
 }
 
 func (c testCmd) Run(ctx context.Context) error {
-	if i, err := os.Stat(c.Dir); err != nil || !i.IsDir() {
-		return fmt.Errorf("%s is not a folder of definitions", c.Dir)
+	if err := folder(c.Dir); err != nil {
+		return err
 	}
 	now, err := dayOr(c.On, time.Now())
 	if err != nil {
@@ -43,6 +43,11 @@ func (c testCmd) Run(ctx context.Context) error {
 	}
 	if len(problems) > 0 {
 		return told(problems, c.JSON)
+	}
+	if report.Examples == 0 && len(report.Without) == 0 {
+		if s, problems := offline.Check(os.DirFS(c.Dir)); len(s)+len(problems) == 0 {
+			return none(c.Dir)
+		}
 	}
 	if c.JSON {
 		err = printJSON(report)
