@@ -54,8 +54,7 @@ func (p *Portal) line(e journal.Entry) line {
 		}
 	}
 	if len(others) > 0 {
-		s := strings.Join(others, "; ")
-		l.More = append(l.More, strings.ToUpper(s[:1])+s[1:]+".")
+		l.More = append(l.More, ui.Capital(strings.Join(others, "; "))+".")
 	}
 	if len(fields) > 0 {
 		l.More = append(l.More, "Fields: "+strings.Join(fields, " \u00b7 ")+".")

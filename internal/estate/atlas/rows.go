@@ -161,8 +161,7 @@ func (p page) chosenText() string {
 		text = "Only systems " + strings.Join(parts, "; ") + ": " + words.Count(len(p.View.Inside), "system", "systems") + "."
 	}
 	if q.State != "" {
-		w := q.State.Words() + " " // a state may be anything that an address says
-		text += " Only flows: " + strings.ToLower(w[:1]) + strings.TrimSpace(w[1:]) + "."
+		text += " Only flows: " + ui.LowerFirst(q.State.Words()) + "."
 	}
 	if q.Record != "" {
 		text += " Only flows of " + name(AtRecord, q.Record) + "."
@@ -562,7 +561,7 @@ func (m *Impact) summary() string {
 	}
 	text := ""
 	if len(parts) > 0 {
-		text = words.Capital(strings.Join(parts, ", ")) + " would stop. "
+		text = ui.Capital(strings.Join(parts, ", ")) + " would stop. "
 	}
 	if n := m.Count(AtSystem, Lacking); n > 0 {
 		text += words.Count(n, "system would lack data", "systems would lack data") + ". "
@@ -582,7 +581,7 @@ func (p page) reachedRows() (rows [][]ui.Cell) {
 			break
 		}
 		href := p.View.boxHref(Box{Place: r.Place})
-		rows = append(rows, []ui.Cell{cell(r.Name, href), {Text: kindWord(r.Kind)}, {Text: words.Capital(effectWord(r.Effect))}, ui.CellHTML(templ.Component(pathWords(p, r)))})
+		rows = append(rows, []ui.Cell{cell(r.Name, href), {Text: kindWord(r.Kind)}, {Text: ui.Capital(effectWord(r.Effect))}, ui.CellHTML(templ.Component(pathWords(p, r)))})
 	}
 	return rows
 }

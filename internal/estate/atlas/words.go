@@ -54,11 +54,7 @@ func (c Count) Words() string {
 			parts = append(parts, strings.ToLower(s.Words())+map[bool]string{true: ": " + comma(n)}[c.Total() > 1])
 		}
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	text := strings.Join(parts, "; ")
-	return strings.ToUpper(text[:1]) + text[1:]
+	return ui.Capital(strings.Join(parts, "; "))
 }
 
 // what are the record types of a line in words.
@@ -123,4 +119,4 @@ var styles = map[string]string{"api": "API", "db": "Database", "ui-scrape": "Scr
 func styleWord(s string) string { return words.Or(styles[s], words.Or(s, "Not known")) }
 
 // word puts a value of a definition into words.
-func word(v string) string { return words.Capital(words.Value(words.Or(v, "unknown"))) }
+func word(v string) string { return ui.Capital(words.Value(words.Or(v, "unknown"))) }

@@ -116,7 +116,7 @@ func typeText(name string) string {
 	if text := map[string]string{"vm": "Virtual machine", "network": "Network device"}[name]; text != "" {
 		return text
 	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	return ui.Capital(name)
 }
 
 func typesTable(f *Footprint) ui.TableOptions {

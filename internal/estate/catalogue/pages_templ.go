@@ -209,7 +209,7 @@ func (v publicView) ways() (rows []ui.SummaryRow) {
 		}
 	}
 	if len(ways) > 0 {
-		rows = append(rows, ui.Row("How you can ask", words.Capital(words.List(ways))))
+		rows = append(rows, ui.Row("How you can ask", ui.Capital(words.List(ways))))
 	}
 	if x.Hours != "" {
 		rows = append(rows, ui.Row("When", x.Hours))
@@ -577,7 +577,7 @@ func newsPage(news []News, base string, local func(time.Time) time.Time) templ.C
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Status(words.Capital(n.What), newsTone(n)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Status(ui.Capital(n.What), newsTone(n)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1527,9 +1527,9 @@ func address(l Link) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var53 string
-			templ_7745c5c3_Var53, templ_7745c5c3_Err = templ.JoinStringErrs(words.Capital(l.Why))
+			templ_7745c5c3_Var53, templ_7745c5c3_Err = templ.JoinStringErrs(ui.Capital(l.Why))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/catalogue/pages.templ`, Line: 514, Col: 51}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/catalogue/pages.templ`, Line: 514, Col: 48}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var53))
 			if templ_7745c5c3_Err != nil {

@@ -605,17 +605,17 @@ func stateTag(state string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case "lost", "stolen":
-			templ_7745c5c3_Err = ui.Status(words.Capital(state), ui.Bad).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Status(ui.Capital(state), ui.Bad).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "repair", "ordered":
-			templ_7745c5c3_Err = ui.Status(words.Capital(word(state)), ui.Waiting).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Status(ui.Capital(word(state)), ui.Waiting).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = ui.Status(words.Capital(word(state)), ui.Quiet).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Status(ui.Capital(word(state)), ui.Quiet).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

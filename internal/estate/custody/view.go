@@ -16,13 +16,13 @@ import (
 
 // line says what an asset is.
 func line(a inventory.Asset) string {
-	return strings.TrimSpace(words.Capital(word(cmp.Or(a.Type, "other"))) + ", " + strings.TrimSpace(a.Maker+" "+a.Model+" "+a.Tag))
+	return strings.TrimSpace(ui.Capital(word(cmp.Or(a.Type, "other"))) + ", " + strings.TrimSpace(a.Maker+" "+a.Model+" "+a.Tag))
 }
 
 // siteName is the name of a site, or the word itself for other fields.
 func siteName(s *register.Snapshot, field, value string) string {
 	if field != "site" {
-		return words.Capital(word(value))
+		return ui.Capital(word(value))
 	}
 	for _, x := range s.Sites {
 		if x.ID == value {
@@ -38,7 +38,7 @@ func siteName(s *register.Snapshot, field, value string) string {
 func stateItems(all string, states []string) []ui.SelectItem {
 	items := []ui.SelectItem{{Text: all}}
 	for _, s := range states {
-		text := words.Capital(word(s))
+		text := ui.Capital(word(s))
 		if s == "unknown" {
 			text = "Not known"
 		}
@@ -60,7 +60,7 @@ func showItems() []ui.SelectItem {
 
 func stateChoices(v detail) (items []ui.ChoiceItem) {
 	for _, s := range v.Next {
-		items = append(items, ui.ChoiceItem{Value: s, Text: words.Capital(word(s))})
+		items = append(items, ui.ChoiceItem{Value: s, Text: ui.Capital(word(s))})
 	}
 	return items
 }
@@ -114,7 +114,7 @@ func rows(v detail) []ui.SummaryRow {
 		ui.RowHTML("State", stateTag(a.State)),
 		ui.RowHTML("Holder", holder(v.Holder, v.SeesHolder)),
 		ui.Row("Site", siteName(v.Snapshot, "site", a.Site)),
-		ui.Row("Type", words.Capital(word(a.Type))),
+		ui.Row("Type", ui.Capital(word(a.Type))),
 		ui.Row("Make and model", text(strings.TrimSpace(a.Maker+" "+a.Model))),
 		ui.Row("Id", a.ID),
 		ui.Row("Tag", text(a.Tag)),
@@ -176,7 +176,7 @@ func differences(v detail, a, b inventory.Asset) (out []string) {
 			out = append(out, "The holder changed")
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: %s, before: %s", words.Capital(ui.Words(fieldName(name))), after, before))
+		out = append(out, fmt.Sprintf("%s: %s, before: %s", ui.Capital(ui.Words(fieldName(name))), after, before))
 	}
 	return out
 }

@@ -273,19 +273,12 @@ func failed(t *task, err error) bool {
 		errors.As(err, &t.Clash)
 		switch reeve.KindOf(err) {
 		case reeve.Invalid, reeve.Conflict, reeve.TooLarge, reeve.Transient:
-			t.Errors.Add("", "%s", sentence(reeve.Message(err)))
+			t.Errors.Add("", "%s", ui.Capital(reeve.Message(err)))
 		default:
 			return false
 		}
 	}
 	return len(t.Errors) > 0
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 var anID = regexp.MustCompile(`\bid:\s*["']?([A-Za-z0-9.-]+)`)

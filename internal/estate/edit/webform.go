@@ -230,14 +230,13 @@ func word(s string) string {
 	if s == "" {
 		return s
 	}
-	s = known(ui.Words(s))
-	return strings.ToUpper(s[:1]) + s[1:]
+	return ui.Capital(known(ui.Words(s)))
 }
 
 func hint(p def.Property) string {
 	var out []string
 	if p.Doc != "" {
-		s := strings.ToUpper(p.Doc[:1]) + p.Doc[1:]
+		s := ui.Capital(p.Doc)
 		if !strings.HasSuffix(s, ".") {
 			s += "."
 		}

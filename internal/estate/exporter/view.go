@@ -1,8 +1,6 @@
 package exporter
 
 import (
-	"strings"
-
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -26,8 +24,5 @@ func formatsList(s *register.Snapshot, public bool) ui.SummaryListOptions {
 
 // listName is the name of a list as a title.
 func listName(name string) string {
-	if name == "" {
-		return name
-	}
-	return strings.ToUpper(name[:1]) + ui.Words(name[1:])
+	return ui.Capital(ui.Words(name))
 }

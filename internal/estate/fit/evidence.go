@@ -7,6 +7,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/words"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // The weights are how much each piece counts against the others of its score:
@@ -98,7 +99,7 @@ func (r *Report) alone(row *Row) Evidence {
 	e.Known, e.Value = 1, 1-float64(len(again))/float64(max(len(of), 1))
 	switch {
 	case len(again) > 0:
-		e.Found = words.Capital(words.List(again)) + "."
+		e.Found = ui.Capital(words.List(again)) + "."
 	case len(chosen) > 0:
 		e.Found = "It is the one that was chosen for " + words.List(chosen) + "."
 	default:

@@ -165,7 +165,7 @@ func stats(r *Report) []ui.Stat {
 func quadrant(r *Report, l listing) templ.Component {
 	c := chart.Quadrant{
 		Head: chart.Head{ID: "time", Title: "Fit for the business and technical fit of systems",
-			Desc: fmt.Sprintf("%s by fit for the business, from left to right, and technical fit, upwards. The table below has the same. Of %s too little is known, so they are not here.", words.Capital(words.Count(len(l.In), "system", "systems")), words.Count(len(l.Out), "system", "systems"))},
+			Desc: fmt.Sprintf("%s by fit for the business, from left to right, and technical fit, upwards. The table below has the same. Of %s too little is known, so they are not here.", ui.Capital(words.Count(len(l.In), "system", "systems")), words.Count(len(l.Out), "system", "systems"))},
 		Across: "Fit for the business", Up: "Technical fit",
 		LowLow: "Eliminate", Right: "Migrate", Top: "Tolerate", TopRight: "Invest",
 	}

@@ -283,7 +283,7 @@ func (d *Desk) do(what string) web.Handler {
 			return d.Environment(tx, s, x, by)
 		})
 		if k := reeve.KindOf(err); err != nil && (k == reeve.Invalid || k == reeve.Conflict) {
-			errs.Add(map[bool]string{true: "environment", false: "reason"}[what == "environment"], "%s", upper(reeve.Message(err)))
+			errs.Add(map[bool]string{true: "environment", false: "reason"}[what == "environment"], "%s", ui.Capital(reeve.Message(err)))
 			return d.page(w, r, errs)
 		}
 		if err != nil {
@@ -301,13 +301,6 @@ func checkText(errs *ui.Errors, field, text, missing string) {
 	case len(text) > 5000:
 		errs.Add(field, "Keep it under 5,000 characters")
 	}
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func (d *Desk) decideHere(w http.ResponseWriter, r *http.Request) error {
@@ -381,7 +374,7 @@ func (d *Desk) decision(r *http.Request, s *register.Snapshot, x *gate.Request, 
 	}
 	err = d.Update(r.Context(), func(tx *store.Tx) error { return d.Decide(tx, dec) })
 	if k := reeve.KindOf(err); err != nil && (k == reeve.Invalid || k == reeve.Conflict) {
-		errs.Add("outcome", "%s", upper(reeve.Message(err)))
+		errs.Add("outcome", "%s", ui.Capital(reeve.Message(err)))
 		return errs, nil
 	}
 	return nil, err

@@ -532,7 +532,7 @@ func measurePage(s *register.Snapshot, m Series) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = words.Table("Numbers by "+period(m.Spec.Every), "", []string{words.Capital(period(m.Spec.Every)), "Number", "As of"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = words.Table("Numbers by "+period(m.Spec.Every), "", []string{ui.Capital(period(m.Spec.Every)), "Number", "As of"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -28,7 +28,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	}
 	life, since := "", ""
 	if l := s.Lifecycle; l != nil {
-		life = words.Capital(l.Phase)
+		life = ui.Capital(l.Phase)
 		if l.Since != nil {
 			since = words.Date(*l.Since)
 		}
@@ -46,7 +46,7 @@ func factRows(r *Report, row *Row) []ui.SummaryRow {
 	rows = append(rows, ui.RowHTML("Most sensitive data", classCell(r, row)))
 	signIn := ""
 	if a := s.Auth; a != nil {
-		signIn = strings.Trim(words.Values(a.Methods)+". "+words.Capital(levels(a.Identity, a.Authn)), ". ")
+		signIn = strings.Trim(words.Values(a.Methods)+". "+ui.Capital(levels(a.Identity, a.Authn)), ". ")
 	}
 	users, restore, rto := "", "", ""
 	if s.Users != nil {

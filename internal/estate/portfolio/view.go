@@ -154,7 +154,7 @@ func organisationItems(r *Report) []ui.SelectItem {
 func wordItems(values ...string) []ui.SelectItem {
 	var items []ui.SelectItem
 	for _, v := range values {
-		items = append(items, ui.SelectItem{Value: v, Text: words.Capital(words.Value(v))})
+		items = append(items, ui.SelectItem{Value: v, Text: ui.Capital(words.Value(v))})
 	}
 	return items
 }

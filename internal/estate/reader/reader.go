@@ -239,7 +239,7 @@ func (v *view) waiting() Card {
 }
 
 func (v *view) cost() Card {
-	c := Card{Question: "What does it cost a year?", Answer: words.Capital(v.s.Yearly.String()), Href: v.href("/staff/estate/spend"), Note: "By the contracts in force, each counted once."}
+	c := Card{Question: "What does it cost a year?", Answer: ui.Capital(v.s.Yearly.String()), Href: v.href("/staff/estate/spend"), Note: "By the contracts in force, each counted once."}
 	if n := len(v.s.NoCost); n > 0 {
 		c.Tone, c.Note = ui.Waiting, fmt.Sprintf("Of %s nobody has said what it costs.", words.Count(n, "contract", "contracts"))
 	}

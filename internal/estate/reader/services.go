@@ -136,7 +136,7 @@ func (v *view) memberCost() Card {
 	if !y.Sure {
 		return c
 	}
-	c.Answer = words.Capital(Plain(y.Known)) + " a year"
+	c.Answer = ui.Capital(Plain(y.Known)) + " a year"
 	c.Note = "That is " + Plain(y.Known/52) + " a week, for " + words.Count(len(v.ours), "computer system", "computer systems") + "."
 	if y.Lacks {
 		c.Answer = "At least " + Plain(y.Known) + " a year"

@@ -692,7 +692,7 @@ func itemPage(p *Plan, x Item) templ.Component {
 			ui.Row("From", words.Date(x.Spec.Starts)),
 			ui.Row("To", words.Date(x.Spec.Ends)),
 			ui.RowHTML("Who answers for it", words.Text(words.Post(x.Spec.Owner))),
-			ui.Row("Plan", words.Capital(ui.Words(ScenarioOf(x)))),
+			ui.Row("Plan", ui.Capital(ui.Words(ScenarioOf(x)))),
 			ui.RowHTML("Serves", serves(p, x)),
 			ui.RowHTML("Waits for", waits(p, x)),
 			ui.RowHTML("Comes from", origin(p, x)),

@@ -75,7 +75,7 @@ func (f filter) lane(p *Plan, x Item) string {
 		}
 		return "No objective"
 	case "scenario":
-		return words.Capital(ui.Words(ScenarioOf(x)))
+		return ui.Capital(ui.Words(ScenarioOf(x)))
 	}
 	for _, id := range p.capabilitiesOf(x) {
 		if c, ok := p.Capability(id); ok {
@@ -86,7 +86,7 @@ func (f filter) lane(p *Plan, x Item) string {
 }
 
 func timeline(p *Plan, f filter, items []Item) templ.Component {
-	c := chart.Timeline{Head: chart.Head{ID: "roadmap", Title: "Roadmap", Desc: fmt.Sprintf("%s over time. The table below has the same. Red ones are part of a conflict, grey ones are done or stopped.", words.Capital(words.Count(len(items), "item", "items")))}, Today: p.Today}
+	c := chart.Timeline{Head: chart.Head{ID: "roadmap", Title: "Roadmap", Desc: fmt.Sprintf("%s over time. The table below has the same. Red ones are part of a conflict, grey ones are done or stopped.", ui.Capital(words.Count(len(items), "item", "items")))}, Today: p.Today}
 	bad := map[string]bool{}
 	for _, x := range p.Conflicts {
 		for _, id := range x.Items {
@@ -123,7 +123,7 @@ func quarterStart(d def.Date) def.Date {
 }
 
 func stateTag(x Item) (string, ui.Tone) {
-	text := words.Capital(words.Value(State(x)))
+	text := ui.Capital(words.Value(State(x)))
 	return text, map[string]ui.Tone{"proposed": ui.Quiet, "agreed": ui.Info, "under-way": ui.Special, "done": ui.Good, "stopped": ui.Quiet}[State(x)]
 }
 
@@ -211,7 +211,7 @@ func objectiveItems(p *Plan) []ui.SelectItem {
 func stateItems() []ui.SelectItem {
 	out := items("Any", ui.SelectItem{Value: "open", Text: "Still to be done"})
 	for _, s := range []string{"proposed", "agreed", "under-way", "done", "stopped"} {
-		out = append(out, ui.SelectItem{Value: s, Text: words.Capital(words.Value(s))})
+		out = append(out, ui.SelectItem{Value: s, Text: ui.Capital(words.Value(s))})
 	}
 	return out
 }

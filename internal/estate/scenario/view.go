@@ -21,7 +21,7 @@ const scenarioPath = "/staff/estate/scenarios"
 
 var hostings = []string{"saas", "paas", "public-cloud", "private-cloud", "on-premise"}
 
-func title(name string) string { return words.Capital(ui.Words(name)) }
+func title(name string) string { return ui.Capital(ui.Words(name)) }
 
 func scenarioHref(name string) string { return scenarioPath + "/" + url.PathEscape(name) }
 
@@ -159,6 +159,6 @@ func healthText(c change.Capability) (out []string) {
 	return out
 }
 
-func health(c change.Capability) string { return words.Capital(strings.Join(healthText(c), "; ")) }
+func health(c change.Capability) string { return ui.Capital(strings.Join(healthText(c), "; ")) }
 
 var kindNames = map[string]string{"Flow": "Flow", "Service": "Service", "SupplierContract": "Supplier contract", "Capability": "Capability", "System": "System", "Component": "Component"}

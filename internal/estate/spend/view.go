@@ -135,7 +135,7 @@ func openTable(r *Report, groups []Group) ui.TableOptions {
 	for i, g := range groups {
 		o.Rows = append(o.Rows, []ui.Cell{
 			{HTML: ui.LinkTo(g.Name, r.within(fmt.Sprintf("%s/unmatched?group=%d", home, i))), Classes: "govuk-!-font-weight-regular"},
-			{Text: upper(g.Why)}, ui.Num(fmt.Sprint(len(g.Lines))), ui.Num(g.Amount.String()),
+			{Text: ui.Capital(g.Why)}, ui.Num(fmt.Sprint(len(g.Lines))), ui.Num(g.Amount.String()),
 		})
 	}
 	return o
@@ -150,18 +150,11 @@ func linesTable(b *Book, lines []Match, why bool) ui.TableOptions {
 	for _, x := range lines {
 		row := []ui.Cell{{Text: dateText(x.On), Classes: "app-when govuk-!-font-weight-regular"}, ui.CellHTML(ui.LinkTo(x.ID, b.href(lineHref(x.ID)))), {Text: x.Line.Supplier}, {Text: x.Description}}
 		if why {
-			row = append(row, ui.Cell{Text: upper(x.Why)})
+			row = append(row, ui.Cell{Text: ui.Capital(x.Why)})
 		}
 		o.Rows = append(o.Rows, append(row, ui.Num(Money(x.Amount).String())))
 	}
 	return o
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // contractRow is a supplier contract in the list of them.
@@ -283,7 +276,7 @@ func contractSummary(b *Book, k register.Contract, n Seats) ui.SummaryListOption
 	rows = append(rows, ui.Row("Term", term), ui.Row("Last day for notice", notice))
 	decision := "None recorded"
 	if d := k.Spec.Decision; d != nil {
-		decision = upper(d.What) + ", decided on " + dateText(d.On)
+		decision = ui.Capital(d.What) + ", decided on " + dateText(d.On)
 		if d.By != "" {
 			decision += " by " + d.By
 		}
@@ -377,7 +370,7 @@ func lineSummary(b *Book, x Match) ui.SummaryListOptions {
 	} else {
 		rows = append(rows, ui.Row("Supplier contract", map[State]string{Unclear: "Unclear", Unmatched: "None found", NoneDue: "None"}[x.State]))
 	}
-	return ui.SummaryListOptions{Rows: append(rows, ui.Row("Why", upper(x.Why)))}
+	return ui.SummaryListOptions{Rows: append(rows, ui.Row("Why", ui.Capital(x.Why)))}
 }
 
 // monthOf groups events by month.
@@ -407,7 +400,7 @@ func eventsTable(s *register.Snapshot, m monthOf) ui.TableOptions {
 		}
 		decision := "None yet"
 		if e.Decided {
-			decision = upper(e.Contract.Spec.Decision.What)
+			decision = ui.Capital(e.Contract.Spec.Decision.What)
 		}
 		o.Rows = append(o.Rows, []ui.Cell{{Text: dateText(e.On), Classes: "app-when govuk-!-font-weight-regular"}, {Text: what},
 			ui.CellHTML(ui.LinkTo(e.Contract.Name, register.Href(s, contractHref(e.Contract.ID)))), {Text: e.Supplier}, ui.Num(e.Cost.String()), {Text: decision}})

@@ -191,7 +191,7 @@ func aspects(v view) (out []string) {
 		if p == "now" || p == "today" {
 			continue
 		}
-		out = append(out, words.Capital(doc(standard.Finding{Kind: v.Spec.Applies.Kind}, p)))
+		out = append(out, ui.Capital(doc(standard.Finding{Kind: v.Spec.Applies.Kind}, p)))
 	}
 	return out
 }

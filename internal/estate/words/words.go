@@ -84,14 +84,6 @@ func Or(s, other string) string {
 	return s
 }
 
-// Capital begins s with a capital.
-func Capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
 // List joins a few things as a sentence does: "a, b and c".
 func List(things []string) string {
 	switch n := len(things); n {
@@ -125,7 +117,7 @@ func Post(id string) string {
 			words[i] = strings.ToUpper(w)
 		}
 	}
-	return Capital(strings.Join(words, " "))
+	return ui.Capital(strings.Join(words, " "))
 }
 
 // Source is where a standard or an objective comes from, in words:
@@ -135,7 +127,7 @@ func Source(s string) string {
 	if !ok || strings.ContainsAny(s, " :") {
 		return s
 	}
-	return Capital(ui.Words(who)) + ": " + ui.Words(what)
+	return ui.Capital(ui.Words(who)) + ": " + ui.Words(what)
 }
 
 // Value puts a value of a vocabulary into words; a value that is none stays.
@@ -163,7 +155,7 @@ func Values(vs []string) string {
 	for i, v := range vs {
 		out[i] = Value(v)
 	}
-	return Capital(strings.Join(out, ", "))
+	return ui.Capital(strings.Join(out, ", "))
 }
 
 // Field is the name of a field of a definition in words, to stand before a colon:

@@ -158,7 +158,7 @@ func feedPage(r row, files []fileRow, now time.Time) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if r.State.Why != "" && !r.Running {
-			templ_7745c5c3_Err = ui.WarningText(ui.WarningTextOptions{Text: sentence(r.State.Why)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WarningText(ui.WarningTextOptions{Text: ui.Capital(r.State.Why)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -281,7 +281,7 @@ func filePage(f fileData) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if f.Why != "" {
-			templ_7745c5c3_Err = ui.WarningText(ui.WarningTextOptions{Text: sentence(f.Why)}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.WarningText(ui.WarningTextOptions{Text: ui.Capital(f.Why)}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -443,9 +443,9 @@ func heldLink(f intake.Fault, held string) templ.Component {
 			}
 		} else {
 			var templ_7745c5c3_Var14 string
-			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(sentence(f.Status))
+			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(ui.Capital(f.Status))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `exchange/feed/pages.templ`, Line: 101, Col: 22}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `exchange/feed/pages.templ`, Line: 101, Col: 24}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 			if templ_7745c5c3_Err != nil {

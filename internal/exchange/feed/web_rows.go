@@ -131,7 +131,7 @@ func faultRows(faults []intake.Fault, held string) (rows [][]ui.Cell) {
 		if at == "" {
 			at = "row " + ui.Count(f.Row)
 		}
-		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: fieldText(f.Field)}, {Text: sentence(f.Message)}, ui.CellHTML(heldLink(f, held))})
+		rows = append(rows, []ui.Cell{{Text: at, Classes: "app-nowrap"}, {Text: fieldText(f.Field)}, {Text: ui.Capital(f.Message)}, ui.CellHTML(heldLink(f, held))})
 	}
 	return rows
 }

@@ -85,7 +85,7 @@ func (p pages) take(w http.ResponseWriter, r *http.Request) error {
 		switch k := reeve.KindOf(err); {
 		case err == nil:
 		case k == reeve.Invalid || k == reeve.Forbidden || k == reeve.NotFound:
-			data.Errs.Add(data.field(), "%s", sentence(reeve.Message(err)))
+			data.Errs.Add(data.field(), "%s", ui.Capital(reeve.Message(err)))
 		default:
 			return err
 		}
@@ -126,13 +126,6 @@ func (p pages) again(w http.ResponseWriter, r *http.Request, data uploadData) er
 	page := p.page("Send a file")
 	page.Error = true
 	return p.m.Render(w, r, page, uploadPage(data))
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // receiveUploads takes the rows of files that came in pages, one file after another.

@@ -235,11 +235,10 @@ func (d showData) explain() string {
 
 // sentence ends a text as a sentence, and begins it like one.
 func sentence(s string) string {
-	s = strings.TrimSpace(s)
-	if s == "" {
+	if s = strings.TrimSpace(s); s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + strings.TrimSuffix(s[1:], ".") + "."
+	return strings.TrimSuffix(ui.Capital(s), ".") + "."
 }
 
 func listStats(stats []line, alerts int) []ui.Stat {

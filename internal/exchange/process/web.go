@@ -164,15 +164,7 @@ func (x *Process) row(r *run) []ui.Cell {
 	case r.step >= 0 && r.step < len(x.Steps) && !r.state.ended():
 		done = fmt.Sprintf("at step %d of %d, %s", r.step+1, len(x.Steps), x.Steps[r.step].Flow.To.SystemName)
 	}
-	return []ui.Cell{ui.CellHTML(ui.LinkTo(string(r.record), fmt.Sprintf("/staff/processes/%s/%d", x.ID, r.n))), ui.CellHTML(state(r.state)), {Text: done}, {Text: sentence(r.why)}, ui.CellHTML(ui.Time(r.began))}
-}
-
-// sentence begins a text like a sentence.
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return []ui.Cell{ui.CellHTML(ui.LinkTo(string(r.record), fmt.Sprintf("/staff/processes/%s/%d", x.ID, r.n))), ui.CellHTML(state(r.state)), {Text: done}, {Text: ui.Capital(r.why)}, ui.CellHTML(ui.Time(r.began))}
 }
 
 // moments is what became of each step, then what was undone, from the last to the first.
@@ -192,7 +184,7 @@ func (v view) moments() (out []ui.Moment) {
 		case ok:
 			m = moment(st.Flow.Name, s)
 		case v.state == Running && v.step == i:
-			m.Tag, m.Tone, m.Body = "Under way", ui.Info, why(sentence(v.why))
+			m.Tag, m.Tone, m.Body = "Under way", ui.Info, why(ui.Capital(v.why))
 		}
 		out = append(out, m)
 	}
@@ -204,7 +196,7 @@ func (v view) moments() (out []ui.Moment) {
 		case ok:
 			out = append(out, moment(st.Undo.Name, s))
 		case v.state == Undoing && v.step == i:
-			out = append(out, ui.Moment{Title: st.Undo.Name, Tag: "Under way", Tone: ui.Info, Body: why(sentence(v.why))})
+			out = append(out, ui.Moment{Title: st.Undo.Name, Tag: "Under way", Tone: ui.Info, Body: why(ui.Capital(v.why))})
 		}
 	}
 	return out
@@ -221,7 +213,7 @@ func moment(title string, s stepRow) ui.Moment {
 		m.Tag, m.Tone = "Unclear", ui.Waiting
 	}
 	if s.why != "" {
-		m.Body = why(sentence(s.why))
+		m.Body = why(ui.Capital(s.why))
 	}
 	return m
 }

@@ -175,14 +175,7 @@ func group(path string) string {
 	if len(toks) < 2 {
 		return ""
 	}
-	return sentence(strings.Join(toks[:len(toks)-1], ", "))
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return ui.Capital(strings.Join(toks[:len(toks)-1], ", "))
 }
 
 // apply makes the record that a form asks for: inputs are named f and their JSON

@@ -63,7 +63,7 @@ func (m Mistake) Text() string {
 	if m.Path == "" {
 		return "The record " + m.Message
 	}
-	return sentence(ui.FieldText(strings.ReplaceAll(m.Path, "/*", ""))) + ": " + m.Message
+	return ui.Capital(ui.FieldText(strings.ReplaceAll(m.Path, "/*", ""))) + ": " + m.Message
 }
 
 // Age is a length of time in words: "3 days".
@@ -126,7 +126,7 @@ func (d listData) heldRows() (rows [][]ui.Cell) {
 		}
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(ui.LinkTo(string(h.ID), "/staff/held/"+string(h.ID))), {Text: d.w.name("RecordType", string(h.Type))},
-			{Text: d.w.name("Organisation", h.Sender)}, {Text: Age(d.now.Sub(h.At)), Classes: "app-nowrap"}, {Text: sentence(wrong)},
+			{Text: d.w.name("Organisation", h.Sender)}, {Text: Age(d.now.Sub(h.At)), Classes: "app-nowrap"}, {Text: ui.Capital(wrong)},
 		})
 	}
 	return rows
@@ -136,7 +136,7 @@ func (d listData) parkedRows() (rows [][]ui.Cell) {
 	for _, p := range d.Parked {
 		rows = append(rows, []ui.Cell{
 			ui.CellHTML(ui.LinkTo(string(p.ID), fmt.Sprintf("/staff/parked/%s/%d", p.Flow, p.N))), {Text: d.w.name("RecordType", string(p.Type))},
-			{Text: d.w.name("Flow", p.Flow)}, {Text: Age(d.now.Sub(p.At))}, {Text: sentence(p.Cause)},
+			{Text: d.w.name("Flow", p.Flow)}, {Text: Age(d.now.Sub(p.At))}, {Text: ui.Capital(p.Cause)},
 		})
 	}
 	return rows
@@ -153,7 +153,7 @@ func (h Held) rows(now time.Time, sender string, loc *time.Location) []ui.Summar
 func (p Parked) rows(now time.Time, sender, flow, href string, loc *time.Location) []ui.SummaryRow {
 	return []ui.SummaryRow{
 		ui.RowHTML("Flow", ui.LinkTo(flow, href)),
-		ui.Row("Why", sentence(p.Cause)),
+		ui.Row("Why", ui.Capital(p.Cause)),
 		ui.Row("Sender", sender),
 		ui.Row("Since", ui.TimeText(p.At.In(loc))+", "+Age(now.Sub(p.At))+" ago"),
 		ui.RowHTML("What became of it", ui.LinkTo("Trail", "/staff/records/"+string(p.ID))),
@@ -163,7 +163,7 @@ func (p Parked) rows(now time.Time, sender, flow, href string, loc *time.Locatio
 // otherText is a problem with its place.
 func otherText(path, message string) string {
 	if path == "" {
-		return sentence(message)
+		return ui.Capital(message)
 	}
 	return path + " " + message
 }
@@ -186,7 +186,7 @@ func (fd field) hint() ui.Part {
 }
 
 func (fd field) message() ui.Part {
-	return ui.Text(sentence(strings.Join(fd.Messages, ", and it ")))
+	return ui.Text(ui.Capital(strings.Join(fd.Messages, ", and it ")))
 }
 
 // choice is a field that must be one of some texts; what it is now stays among them.

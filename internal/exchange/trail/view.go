@@ -120,21 +120,14 @@ func stateText(l flow.Leg) (string, ui.Tone) {
 	case "filtered":
 		return "Not for them", ui.Quiet
 	}
-	return upper(l.State), ui.Bad
+	return ui.Capital(l.State), ui.Bad
 }
 
 func problemText(p reeve.Problem) string {
 	if p.Path == "" {
-		return upper(p.Message)
+		return ui.Capital(p.Message)
 	}
-	return upper(ui.FieldText(p.Path)) + ": " + p.Message
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return ui.Capital(ui.FieldText(p.Path)) + ": " + p.Message
 }
 
 // terms are to whom, for what and under what a leg leads.

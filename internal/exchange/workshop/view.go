@@ -88,7 +88,7 @@ func (v *editView) has(at string) bool {
 // told puts what is wrong with a draft at the fields that it is about.
 func (v *editView) told() {
 	if v.problem != nil {
-		text := sentence(reeve.Message(v.problem))
+		text := ui.Capital(reeve.Message(v.problem))
 		if strings.HasPrefix(reeve.Message(v.problem), "line ") {
 			v.Errors.Add("map", "%s", text)
 		} else {
@@ -98,9 +98,9 @@ func (v *editView) told() {
 	for _, p := range v.plan.Problems {
 		switch {
 		case strings.Contains(p.Message, "filter"):
-			v.Errors.Add("filter", "%s", sentence(strings.TrimPrefix(p.Message, "spec.filter: ")))
+			v.Errors.Add("filter", "%s", ui.Capital(strings.TrimPrefix(p.Message, "spec.filter: ")))
 		case strings.Contains(p.Message, v.file) || p.File == v.file:
-			v.Errors.Add("map", "%s", sentence(strings.TrimPrefix(p.Message, v.file+" ")))
+			v.Errors.Add("map", "%s", ui.Capital(strings.TrimPrefix(p.Message, v.file+" ")))
 		default:
 			v.Errors.Add("", "%s", p.String())
 		}
@@ -192,7 +192,7 @@ func outcomeOf(p rehearsal.Pair, made flow.Prepared, all bool, known func(string
 		if known != nil {
 			text = "the map fails on this record, or the receiver would not take what it makes: show the values to see why"
 		}
-		if text = sentence(text); !slices.Contains(o.Problems, text) {
+		if text = ui.Capital(text); !slices.Contains(o.Problems, text) {
 			o.Problems = append(o.Problems, text)
 		}
 	}
@@ -213,13 +213,6 @@ func words(d flow.Decision) (string, ui.Tone) {
 		return "Not carried", ui.Quiet
 	}
 	return "Parked", ui.Bad
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // changed is how many of the records would be dealt with in another way.

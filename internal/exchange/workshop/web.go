@@ -150,12 +150,12 @@ func (p pages) pick(v *editView, do, about string) {
 			v.Errors.Add("fields", "The receiver has no such field")
 		default:
 			if v.Map, err = put(v.Map, s, t); err == nil {
-				v.Told = sentence(ui.FieldText(s.Path)) + " goes into " + ui.FieldText(t.Path) + "."
+				v.Told = ui.Capital(ui.FieldText(s.Path)) + " goes into " + ui.FieldText(t.Path) + "."
 			}
 		}
 	}
 	if err != nil {
-		v.Errors.Add("fields", "%s", sentence(reeve.Message(err)))
+		v.Errors.Add("fields", "%s", ui.Capital(reeve.Message(err)))
 	}
 }
 
@@ -279,7 +279,7 @@ func (p pages) save(w http.ResponseWriter, r *http.Request, v *editView) error {
 		switch reeve.KindOf(err) {
 		case reeve.Invalid, reeve.Conflict, reeve.TooLarge, reeve.Transient:
 			if v.problem == nil {
-				v.Errors.Add("", "%s", sentence(reeve.Message(err)))
+				v.Errors.Add("", "%s", ui.Capital(reeve.Message(err)))
 			}
 			return p.render(w, r, v, nil)
 		}

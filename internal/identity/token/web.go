@@ -112,7 +112,7 @@ func (p pages) signIn(w http.ResponseWriter, req *http.Request) error {
 		if secret == "" {
 			why = "enter the token"
 		}
-		wrong.Add("token", "%s", strings.ToUpper(why[:1])+why[1:])
+		wrong.Add("token", "%s", ui.Capital(why))
 		return p.m.Render(w, req, web.Page{Title: "Sign in", Error: true, Status: http.StatusUnprocessableEntity}, signInPage(to, wrong))
 	}
 	if err != nil {

@@ -2,8 +2,8 @@ package web
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 func (d layoutData) fullTitle() string {
@@ -22,8 +22,7 @@ func (d layoutData) fullTitle() string {
 
 // sentence makes a message of an error read as one.
 func sentence(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[size:]
+	s = ui.Capital(s)
 	if !strings.ContainsAny(s[len(s)-1:], ".!?") {
 		s += "."
 	}

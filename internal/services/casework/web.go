@@ -290,8 +290,7 @@ func (p *pages) do(fn func(*store.Tx, *http.Request, string, int64) error) web.H
 		field := map[string]string{"notes": "text", "close": "outcome"}[r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]]
 		if kind := reeve.KindOf(err); err != nil && field != "" && (kind == reeve.Invalid || kind == reeve.Conflict) {
 			var errs ui.Errors
-			msg := reeve.Message(err)
-			errs.Add(field, "%s", strings.ToUpper(msg[:1])+msg[1:])
+			errs.Add(field, "%s", ui.Capital(reeve.Message(err)))
 			return p.render(w, r, errs, r.PostFormValue("text"))
 		}
 		if err != nil {

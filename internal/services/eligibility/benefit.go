@@ -8,6 +8,7 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/rules"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // BenefitSpec is what `kind: Benefit` says: who may have something, in conditions
@@ -178,7 +179,7 @@ func (b *benefit) assess(ctx context.Context, facts map[string]any) (a Answer, e
 			r.Truth, r.Text = No, c.Else
 			a.Outcome = No
 		default:
-			r.Truth, r.Text, r.Missing = Unknown, "We do not know yet whether: "+lower(c.Says), res.Missing
+			r.Truth, r.Text, r.Missing = Unknown, "We do not know yet whether: "+ui.LowerFirst(c.Says), res.Missing
 			a.Missing = append(a.Missing, res.Missing...)
 			if a.Outcome == Yes {
 				a.Outcome = Unknown
@@ -192,20 +193,6 @@ func (b *benefit) assess(ctx context.Context, facts map[string]any) (a Answer, e
 	slices.Sort(a.Missing)
 	a.Missing = slices.Compact(a.Missing)
 	return a, nil
-}
-
-func lower(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // need says in plain words what a missing fact is and how to give it.

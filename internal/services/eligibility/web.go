@@ -355,5 +355,5 @@ func dayText(day string) string {
 
 // words turns a code into words: "universal-credit" is "Universal credit".
 func words(code string) string {
-	return upper(strings.ReplaceAll(code, "-", " "))
+	return ui.Capital(strings.ReplaceAll(code, "-", " "))
 }

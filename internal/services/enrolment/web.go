@@ -2,7 +2,6 @@ package enrolment
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/kernel/store"
@@ -43,11 +42,4 @@ func (d *Desk) Mount(m *web.Mux) {
 		}
 		return web.Redirect(w, r, "/opt-out/"+r.PathValue("token"))
 	})
-}
-
-func lowerFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
 }

@@ -131,7 +131,7 @@ func (o DateInputOptions) inputs() []InputOptions {
 		wrong := it.Error != nil && *it.Error || it.Error == nil && o.ErrorMessage.given() && !marked
 		width := when(!strings.Contains(it.Classes, "govuk-input--width-"), o.width(it.Name))
 		ins[i] = InputOptions{
-			Label:        Part{Text: or(it.Label, capital(it.Name)), Classes: "govuk-date-input__label"},
+			Label:        Part{Text: or(it.Label, Capital(strings.ToLower(it.Name))), Classes: "govuk-date-input__label"},
 			ID:           or(it.ID, o.ID+"-"+it.Name),
 			Name:         prefix + it.Name,
 			Value:        or(it.Value, or(o.Values[prefix+it.Name], o.Values[it.Name])),
@@ -150,11 +150,4 @@ func (o DateInputOptions) width(name string) string {
 		return "govuk-input--width-4"
 	}
 	return "govuk-input--width-2"
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + strings.ToLower(s[1:])
 }

@@ -118,7 +118,7 @@ func ClassTag(c reeve.Class, marking string) templ.Component {
 			templ_7745c5c3_Var4 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = Tag(Part{Text: or(marking, capital(c.String())), Classes: "app-class " + classTone(c)}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Tag(Part{Text: or(marking, Capital(c.String())), Classes: "app-class " + classTone(c)}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
