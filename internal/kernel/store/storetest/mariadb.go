@@ -94,23 +94,31 @@ func startMaria(bin, dir string) (*maria, error) {
 	if err := m.bootstrap(bin); err != nil {
 		return nil, err
 	}
-	if err := m.pickPort(); err != nil {
-		return nil, err
-	}
 	var err error
 	if m.authority, err = m.certificate(m.Dir); err != nil {
 		return nil, err
 	}
-	m.cmd = m.command(bin, append(m.args(), "--port="+strconv.Itoa(m.port), "--bind-address=127.0.0.1", "--socket="+filepath.Join(dir, "s"),
+	err = m.start(bin)
+	for tries := 0; m.again(err, tries); tries++ {
+		err = m.start(bin)
+	}
+	return m, err
+}
+
+func (m *maria) start(bin string) (err error) {
+	if err := m.pickPort(); err != nil {
+		return err
+	}
+	m.cmd = m.command(bin, append(m.args(), "--port="+strconv.Itoa(m.port), "--bind-address=127.0.0.1", "--socket="+filepath.Join(m.Dir, "s"),
 		"--skip-name-resolve",
-		"--ssl-cert="+filepath.Join(dir, "server.crt"), "--ssl-key="+filepath.Join(dir, "server.key"), "--max-connections=200", "--performance-schema=off")...)
+		"--ssl-cert="+filepath.Join(m.Dir, "server.crt"), "--ssl-key="+filepath.Join(m.Dir, "server.key"), "--max-connections=200", "--performance-schema=off")...)
 	if err := m.run(); err != nil {
-		return nil, err
+		return err
 	}
 	if m.db, err = m.open(""); err != nil {
-		return nil, err
+		return err
 	}
-	return m, m.wait(m.db, "MariaDB")
+	return m.wait(m.db, "MariaDB", "select @@datadir")
 }
 
 func (m *maria) args() []string {

@@ -91,7 +91,12 @@ func StartCluster(dir string, fsync bool) (*Cluster, error) {
 			return nil, fmt.Errorf("initdb: %w: %s", err, out)
 		}
 	}
-	return c, c.Start()
+	err = c.Start()
+	for tries := 0; c.again(err, tries); tries++ {
+		c.db = nil
+		err = c.Start()
+	}
+	return c, err
 }
 
 // Start starts the server and waits until it answers.
@@ -117,7 +122,7 @@ func (c *Cluster) Start() error {
 			return err
 		}
 	}
-	return c.wait(c.db, "PostgreSQL")
+	return c.wait(c.db, "PostgreSQL", "show data_directory")
 }
 
 // Encrypt lets the server encrypt connections, and returns the authority (PEM) that its

@@ -99,13 +99,39 @@ func (c *server) run() error {
 	return <-started
 }
 
-// wait waits until it answers.
-func (c *server) wait(db *sql.DB, name string) (err error) {
+// taken is what a server says, and we of it, whose port somebody else has.
+const taken = "Address already in use"
+
+// again reports whether a server that did not start may start at another port.
+func (c *server) again(err error, tries int) bool {
+	if err == nil || tries == 5 || !strings.Contains(err.Error(), taken) {
+		return false
+	}
+	c.port = 0
+	return true
+}
+
+// answers asks the server for its folder: that of another test's may have the port.
+func (c *server) answers(db *sql.DB, folder string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var got string
+	if err := db.QueryRowContext(ctx, folder).Scan(&got); err != nil {
+		return err
+	}
+	ours, err1 := os.Stat(filepath.Join(c.Dir, "data"))
+	theirs, err2 := os.Stat(got)
+	if err1 != nil || err2 != nil || !os.SameFile(ours, theirs) {
+		return errors.New(taken)
+	}
+	return nil
+}
+
+// wait waits until it answers, with its folder.
+func (c *server) wait(db *sql.DB, name, folder string) (err error) {
 wait:
 	for range 6000 { // five minutes: a busy machine is slow
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		err = db.PingContext(ctx)
-		cancel()
+		err = c.answers(db, folder)
 		if err == nil {
 			return nil
 		}
