@@ -41,7 +41,7 @@ func (p *listData) feedRows() (rows [][]ui.Cell) {
 
 // fileHead names the columns of files, of one feed or of all.
 func fileHead(ofOne bool) []ui.Cell {
-	head := []ui.Cell{{Text: "File"}, {Text: "Record type"}, {Text: "From"}, ui.Num("Rows"), ui.Num("Accepted"), ui.Num("Held"), ui.Num("Refused"), {Text: "Began"}, {Text: "State"}}
+	head := []ui.Cell{{Text: "File"}, {Text: "Record type"}, {Text: "From"}, ui.Num("Rows"), ui.Num("Accepted"), ui.Num("Held"), ui.Num("Duplicate"), ui.Num("Refused"), {Text: "Began"}, {Text: "State"}}
 	if ofOne {
 		head = append(head[:1], head[3:]...)
 	}
@@ -54,7 +54,7 @@ func fileRows(files []fileRow, ofOne bool, now time.Time) (rows [][]ui.Cell) {
 		if !ofOne {
 			line = append(line, ui.Cell{Text: f.TypeName, Classes: "app-brief"}, ui.Cell{Text: f.From, Classes: "app-brief"})
 		}
-		rows = append(rows, append(line, ui.Num(ui.Count(f.Rows)), ui.Num(ui.Count(f.Counts.Accepted)), ui.Num(ui.Count(f.Counts.Held)), ui.Num(ui.Count(f.Counts.Refused)),
+		rows = append(rows, append(line, ui.Num(ui.Count(f.Rows)), ui.Num(ui.Count(f.Counts.Accepted)), ui.Num(ui.Count(f.Counts.Held)), ui.Num(ui.Count(f.Counts.Duplicate)), ui.Num(ui.Count(f.Counts.Refused)),
 			ui.Cell{Text: ui.Ago(now, f.Began), Classes: "app-nowrap"}, ui.CellHTML(statusTag(f.status()))))
 	}
 	return rows
