@@ -67,7 +67,7 @@ func (d *dir) root() (*os.Root, error) {
 	r, err := os.OpenRoot(d.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("the folder is not there")
+		return nil, errors.New("the folder is not there: make it, or put the address of the interface right")
 	case err != nil:
 		return nil, fmt.Errorf("the folder cannot be read: %s", files.Reason(err))
 	}

@@ -167,7 +167,7 @@ func said(err error) string {
 	case errors.As(err, &broken):
 		return broken.why
 	case errors.Is(err, fs.ErrNotExist):
-		return "the folder is not there"
+		return "the folder is not there: make it, or put the address of the interface right"
 	case errors.Is(err, fs.ErrPermission):
 		return "the server does not allow it"
 	case errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxOpUnsupported:
