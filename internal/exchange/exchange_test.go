@@ -133,6 +133,7 @@ type house struct {
 	t    testing.TB
 	k    *kernel.Kernel
 	x    *exchange.Exchange
+	src  fstest.MapFS
 	mu   sync.Mutex
 	back []string // bodies that the back office took
 	keys map[string]bool
@@ -204,8 +205,8 @@ func openAsking(t testing.TB, db *store.DB, definitions string, asks exchange.As
 	must(t, err)
 	reg := def.NewRegistry(append(exchange.Kinds(), def.Kind{Name: "Organisation", Spec: new(orgSpec)}, def.Kind{Name: "System", Spec: new(sysSpec)})...)
 	var problems []def.Problem
-	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: db, Journal: k.Journal, Registry: reg, Log: log,
-		FS: fstest.MapFS{"all.yaml": {Data: []byte(definitions)}, "move.json": {Data: []byte(moveSchema)}, "application.json": {Data: application}}})
+	h.src = fstest.MapFS{"all.yaml": {Data: []byte(definitions)}, "move.json": {Data: []byte(moveSchema)}, "application.json": {Data: application}}
+	k.Defs, problems, err = def.OpenLive(ctx, def.LiveOptions{DB: db, Journal: k.Journal, Registry: reg, Log: log, FS: h.src})
 	must(t, err)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -214,6 +215,17 @@ func openAsking(t testing.TB, db *store.DB, definitions string, asks exchange.As
 	h.x, err = exchange.Open(ctx, k, asks)
 	must(t, err)
 	return h
+}
+
+// change puts other definitions in force, as a running program does.
+func (h *house) change(definitions string) {
+	h.t.Helper()
+	h.src["all.yaml"].Data = []byte(definitions)
+	problems, err := h.k.Defs.Reload(h.t.Context())
+	must(h.t, err)
+	if len(problems) > 0 {
+		h.t.Fatal(problems)
+	}
 }
 
 func (h *house) do(method, path, who string, form url.Values, body string) *httptest.ResponseRecorder {

@@ -152,6 +152,24 @@ root.person.born = this.person.born.ts_strptime("%d/%m/%Y").ts_strftime("%Y-%m-%
 	})
 }
 
+// A rule goes on when its record type gets another id while the program runs.
+func TestRuleOfRenamedType(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := open(t, db)
+		h.send("rec-move.v1", move("a1", `1`, "31/12/1980"))
+		const source = "root = this\nroot.person.born = \"1980-12-31\""
+		correction := h.post("/staff/mistakes/"+h.mistake("Person, born").ID, staff, url.Values{"source": {source}, "do": {"apply"}, "keep": {"yes"}})
+		h.post(correction, staff, url.Values{"decision": {"release"}})
+		for _, typ := range []string{"rec-move.v1", "rec-removal.v1"} {
+			if rs := h.send(typ, move("of "+typ, `1`, "31/12/1980")); rs[0].Status != "accepted" {
+				t.Fatalf("%s: %+v", typ, rs)
+			}
+			renamed := strings.Replace(definitions, "{id: rec-move.v1, ", "{id: rec-removal.v1, formerly: [rec-move.v1], ", 1)
+			h.change(strings.ReplaceAll(renamed, "type: rec-move.v1", "type: rec-removal.v1"))
+		}
+	})
+}
+
 // Where the class of a field asks it, whoever corrects does not send it on.
 func TestApproval(t *testing.T) {
 	h := openWith(t, storetest.Open(t, nil), strings.Replace(definitions, "  key: /ref\n  order: strict\n", "  key: /ref\n  order: strict\n  approval: confidential\n", 1))

@@ -143,14 +143,20 @@ func (b *Bench) Mend(ctx context.Context, sender string, t *contract.Type, bad [
 		return out
 	}
 	sender = b.present("Organisation", sender)
+	typ := b.present("RecordType", string(t.ID))
+	var ids []map[string]bool // of the mistakes of each, once they are asked for
 	for _, r := range *on {
-		if string(r.Type) != b.present("RecordType", string(t.ID)) || r.Sender != sender {
+		// A rule has the ids that were in force when rules were taken up.
+		if b.present("RecordType", string(r.Type)) != typ || b.present("Organisation", r.Sender) != sender {
 			continue
+		}
+		if ids == nil {
+			ids = b.mistakes(t, sender, bad)
 		}
 		var hs []quarantine.Held
 		var at []int
 		for i, x := range bad {
-			if out[i].Rule == 0 && b.has(t, sender, r.Mistake, x.Problems) {
+			if out[i].Rule == 0 && ids[i][r.Mistake] {
 				hs, at = append(hs, quarantine.Held{Body: x.Body}), append(at, i)
 			}
 		}
@@ -175,13 +181,16 @@ func (b *Bench) Mend(ctx context.Context, sender string, t *contract.Type, bad [
 	return out
 }
 
-func (b *Bench) has(t *contract.Type, sender, mistake string, ps []reeve.Problem) bool {
-	for _, p := range ps {
-		if b.o.Ward.MistakeID(t.ID, sender, p) == mistake {
-			return true
+// mistakes are the ids of what is wrong with each record.
+func (b *Bench) mistakes(t *contract.Type, sender string, bad []quarantine.Bad) []map[string]bool {
+	out := make([]map[string]bool, len(bad))
+	for i, x := range bad {
+		out[i] = make(map[string]bool, len(x.Problems))
+		for _, p := range x.Problems {
+			out[i][b.o.Ward.MistakeID(t.ID, sender, p)] = true
 		}
 	}
-	return false
+	return out
 }
 
 // program is who switches a rule off that cannot be carried out.

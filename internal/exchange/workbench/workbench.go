@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -633,20 +634,18 @@ func (b *Bench) Step(ctx context.Context) (did int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	var errs []error // one that cannot go on keeps no other back
 	for _, c := range due {
 		err := b.Release(ctx, reeve.Actor{ID: c.MadeBy}, c.ID)
-		if err != nil && reeve.KindOf(err) != reeve.Conflict { // somebody was quicker
-			return did, err
+		if reeve.KindOf(err) == reeve.Conflict { // somebody was quicker
+			err = nil
 		}
-		did++
+		errs, did = append(errs, err), did+1
 	}
 	for _, c := range begun {
-		if err := b.finish(ctx, c.ID); err != nil {
-			return did, err
-		}
-		did++
+		errs, did = append(errs, b.finish(ctx, c.ID)), did+1
 	}
-	return did, nil
+	return did, errors.Join(errs...)
 }
 
 // Get is a correction, or NotFound.
