@@ -153,7 +153,7 @@ func report(st *client.FileStatus, faults []client.Fault) {
 	case !st.Reconciled:
 		fmt.Println("It does not add up: " + st.Why)
 	}
-	if st.Before && (st.State == "broken" || st.Held+st.Refused > 0) {
+	if st.Before && (st.State == "broken" || st.Refused > 0) {
 		fmt.Println("To have its rows looked at again, give it another --key; a file that was put right is another by itself.")
 	}
 }
