@@ -47,7 +47,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 test: build ## Install what is needed (PostgreSQL, MariaDB, OpenSSH, Chromium), check everything, run every test
 	@tools/needs test
 	@$(MAKE) --no-print-directory check
-	REEVE_BIN=$(CURDIR)/bin/reeve REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_SSHD=1 REEVE_REQUIRE_MARIADB=1 REEVE_REQUIRE_SQLITE3=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test -timeout 20m $(TESTFLAGS) ./...
+	REEVE_BIN=$(CURDIR)/bin/reeve REEVE_REQUIRE_POSTGRES=1 REEVE_REQUIRE_SSHD=1 REEVE_REQUIRE_MARIADB=1 REEVE_REQUIRE_SQLITE3=1 REEVE_REQUIRE_CHROMIUM=1 $(GO) test -timeout 60m $(TESTFLAGS) ./...
 	$(GO) test $(TESTFLAGS) -tags objects ./connector/objects
 
 check: assets ## Formatting, vet, staticcheck, generated code up to date (the architecture test is among the tests)

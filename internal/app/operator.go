@@ -33,18 +33,49 @@ type Operator struct {
 	close func() error
 }
 
+// between is how long a program may hold the database and not answer the operator: it
+// begins, or it ends.
+const between = 30 * time.Second
+
 // Operate returns an operator of the program that runs on c.Data or, if none
 // does, of the data folder itself.
 func Operate(ctx context.Context, c Config) (*Operator, error) {
-	socket := filepath.Join(c.Data, socketName)
-	conn, err := net.DialTimeout("unix", socket, 2*time.Second)
-	if err == nil {
-		conn.Close()
-		client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		}}}
-		return &Operator{do: client.Do, close: func() error { client.CloseIdleConnections(); return nil }}, nil
+	over := time.NewTimer(between)
+	defer over.Stop()
+	for {
+		if o := dialOperator(filepath.Join(c.Data, socketName)); o != nil {
+			return o, nil
+		}
+		o, err := operateAlone(ctx, c)
+		if reeve.KindOf(err) != reeve.Conflict { // nobody else holds the database
+			return o, err
+		}
+		select {
+		case <-over.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(between / 300):
+		}
 	}
+}
+
+// dialOperator returns an operator of the program that listens on a socket, nil if
+// none does.
+func dialOperator(socket string) *Operator {
+	conn, err := net.DialTimeout("unix", socket, 2*time.Second)
+	if err != nil {
+		return nil
+	}
+	conn.Close()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	return &Operator{do: client.Do, close: func() error { client.CloseIdleConnections(); return nil }}
+}
+
+// operateAlone opens the data folder, on which no program runs.
+func operateAlone(ctx context.Context, c Config) (*Operator, error) {
 	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
 		return nil, reeve.E(reeve.NotFound, "app.Operate", "there is no data folder %s: give the one that the program uses with --data", c.Data)
 	}
