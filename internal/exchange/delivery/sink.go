@@ -50,7 +50,7 @@ func (d *Desk) sinkOf(ln *lane, l *Line) (*sink, error) {
 	s.config = l.Spec.Config(l.Interface, target, connector.Host{Secret: iface.Secret(d.o.Getenv), Address: d.o.Address, Now: d.o.Now})
 	s.config.InFlight, s.config.Ordered, s.config.Timeout = inFlight, l.Ordered, d.o.Timeout
 	if s.to, err = target.Connector.Sink(s.config); err != nil {
-		return nil, err
+		return nil, reeve.E(reeve.Invalid, "exchange.delivery", "%v", err) // a connector's errors are for people
 	}
 	ln.sink = s
 	return s, nil
