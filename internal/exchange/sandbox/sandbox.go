@@ -12,6 +12,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,7 +206,7 @@ func (b *Box) Close() {
 func (b *Box) here(ctx context.Context, in request) (answer, error) {
 	done := make(chan answer, 1)
 	go func() { done <- new(server).answer(in) }()
-	timer := time.NewTimer(b.timeout())
+	timer := time.NewTimer(cmp.Or(b.Timeout, patience)) // of waiting: what it calculates is not known here
 	defer timer.Stop()
 	select {
 	case a := <-done:
