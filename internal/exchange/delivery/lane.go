@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -90,7 +92,7 @@ func (d *Desk) start(ctx context.Context) error {
 		ln.running, ln.did = true, 0
 		d.running++
 		go func() {
-			if err := d.run(ctx, ln, l); err != nil {
+			if err := d.safely(ctx, ln, l); err != nil {
 				ln.broken = true
 				d.wait(ln, "something went wrong here; see the log", 0)
 				d.o.Log.Error("delivery failed", "flow", ln.flow, "error", err)
@@ -183,6 +185,16 @@ type ref struct {
 
 func (r ref) item() *Item       { return &r.p.items[r.i] }
 func (r ref) state() *itemState { return &r.p.states[r.i] }
+
+// safely is run; a fault of ours, or of a connector, costs this flow alone.
+func (d *Desk) safely(ctx context.Context, ln *lane, l *Line) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return d.run(ctx, ln, l)
+}
 
 // run delivers what a flow owes until nothing is left, the receiver cannot take
 // more, or ctx ends.

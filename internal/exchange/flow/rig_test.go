@@ -60,6 +60,8 @@ type rig struct {
 	mu     sync.Mutex
 	parked []parked
 	noPark error // what parking fails with
+
+	counted func(outcome string) // of deliveries; nil: nobody
 }
 
 type parked struct {
@@ -118,6 +120,11 @@ func (r *rig) open() {
 	logger := slog.New(slog.NewTextHandler(&locked{w: &r.logged}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.desk, err = delivery.Open(ctx, delivery.Options{DB: r.db, Keys: keys, Journal: r.jn, Log: logger, Now: r.clock,
 		Getenv: func(n string) string { return r.env[n] }, Timeout: time.Minute,
+		Count: func(_, outcome string, _ int) {
+			if r.counted != nil {
+				r.counted(outcome)
+			}
+		},
 		Park: func(_ *store.Tx, x delivery.Refusal) error { return r.park(x.Flow, x.Record, x.N, x.Problems) }})
 	r.check(err)
 	for n, recv := range r.recv {
