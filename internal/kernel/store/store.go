@@ -71,6 +71,9 @@ type DB struct {
 	stopped chan struct{}
 	closing sync.Once
 
+	released sync.Once
+	closed   error // what closing it said
+
 	makers  []maker
 	mu      sync.Mutex // guards makers and signals
 	signals []chan struct{}
@@ -161,11 +164,12 @@ func (db *DB) name() string {
 }
 
 // Close waits for the commit group and the views that run, refuses what is queued
-// and closes the database.
+// and closes the database. Whoever closes it a second time waits for the first.
 func (db *DB) Close() error {
 	db.closing.Do(func() { close(db.stop) })
 	<-db.stopped
-	return db.release()
+	db.released.Do(func() { db.closed = db.release() })
+	return db.closed
 }
 
 func (db *DB) release() error {
