@@ -242,7 +242,7 @@ func sinkOf(f *flow.Flow, getenv func(string) string, host connector.Host, timeo
 	c := spec.Config(f.ID, target, host)
 	c.InFlight, c.Timeout = inFlight, timeout
 	if to, err = target.Connector.Sink(c); err != nil {
-		return nil, "", err
+		return nil, "", reeve.E(reeve.Invalid, op, "%v", err) // a connector's errors are for people
 	}
 	if target.Connector.Once {
 		return to, "", nil
