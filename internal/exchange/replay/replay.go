@@ -122,14 +122,8 @@ func (d *Desk) understand(s Selection) (*choice, error) {
 	if err := d.o.Flows.Replayable(c.f); err != nil {
 		return nil, err
 	}
-	if s.Type != "" {
-		found := false
-		for _, t := range c.f.Type.IDs() {
-			found = found || t == s.Type
-		}
-		if !found {
-			return nil, reeve.E(reeve.Invalid, op, "the flow %s carries %s, not %s", c.f.ID, c.f.Type.ID, s.Type)
-		}
+	if s.Type != "" && !slices.Contains(c.f.Type.IDs(), s.Type) {
+		return nil, reeve.E(reeve.Invalid, op, "the flow %s carries %s, not %s", c.f.ID, c.f.Type.ID, s.Type)
 	}
 	var err error
 	if c.from, err = numberOf(s.From); err != nil {
@@ -185,13 +179,21 @@ func (c *choice) wants(ctx context.Context, rec *reclog.Record) bool {
 	return err == nil && r.Truth == rules.True
 }
 
+// chosen are the records that are chosen. It is found out before the transaction that
+// takes them up: cutting down and asking a query is work that others need not wait for.
+func (c *choice) chosen(ctx context.Context, recs []reclog.Record) (out []reclog.Record) {
+	for i := range recs {
+		if c.wants(ctx, &recs[i]) {
+			out = append(out, recs[i])
+		}
+	}
+	return out
+}
+
 // sort tells which of the chosen records can be sent again, and why others cannot.
-func (d *Desk) sort(ctx context.Context, tx *store.Tx, c *choice, recs []reclog.Record, skipped map[string]int) (good []reclog.Record, sets []string, err error) {
+func (d *Desk) sort(tx *store.Tx, c *choice, recs []reclog.Record, skipped map[string]int) (good []reclog.Record, sets []string, err error) {
 	for i := range recs {
 		rec := &recs[i]
-		if !c.wants(ctx, rec) {
-			continue
-		}
 		newer, err := d.newer(tx, c, rec)
 		if err != nil {
 			return nil, nil, err
@@ -264,9 +266,10 @@ func (d *Desk) Try(ctx context.Context, actor reeve.Actor, s Selection) (Trial, 
 		var good []reclog.Record
 		var sets []string
 		skipped := map[string]int{}
+		chosen := c.chosen(ctx, recs)
 		err = d.o.DB.Update(ctx, func(tx *store.Tx) (err error) { // what was told before is known on the committer
 			clear(skipped)
-			good, sets, err = d.sort(ctx, tx, c, recs, skipped)
+			good, sets, err = d.sort(tx, c, chosen, skipped)
 			return err
 		})
 		if err != nil {
@@ -415,19 +418,17 @@ func (d *Desk) step(ctx context.Context, j Job) (did int, err error) {
 	}); err != nil || waits >= mostWait {
 		return 0, err
 	}
+	end := len(recs) < perStep
+	if i := slices.IndexFunc(recs, func(r reclog.Record) bool { return r.N > j.last }); i >= 0 { // it came after the replay began
+		recs, end = recs[:i], true
+	}
+	chosen := c.chosen(ctx, recs)
 	return len(recs) + 1, d.o.DB.Update(ctx, func(tx *store.Tx) error {
 		now, err := d.get(tx, j.ID)
 		if err != nil || now.State != "running" || now.position != j.position {
 			return err
 		}
-		end := len(recs) < perStep
-		for i := range recs {
-			if recs[i].N > now.last { // it came after the replay began
-				recs, end = recs[:i], true
-				break
-			}
-		}
-		good, _, err := d.sort(ctx, tx, c, recs, now.Skipped)
+		good, _, err := d.sort(tx, c, chosen, now.Skipped)
 		if err != nil {
 			return err
 		}

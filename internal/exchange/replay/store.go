@@ -37,11 +37,7 @@ func (d *Desk) save(tx *store.Tx, j Job) error {
 	if err != nil {
 		return err
 	}
-	ended := int64(0)
-	if !j.Ended.IsZero() {
-		ended = j.Ended.UnixMilli()
-	}
-	_, err = tx.Exec(`update replay_job set state = ?, position = ?, taken = ?, skipped = ?, ended = ? where id = ?`, j.State, j.position, j.Taken, string(skipped), ended, j.ID)
+	_, err = tx.Exec(`update replay_job set state = ?, position = ?, taken = ?, skipped = ?, ended = ? where id = ?`, j.State, j.position, j.Taken, string(skipped), store.Millis(j.Ended), j.ID)
 	return err
 }
 

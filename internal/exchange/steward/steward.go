@@ -12,8 +12,6 @@ package steward
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -73,9 +71,6 @@ func (r *Register) IsOpen(ctx context.Context, actor reeve.Actor, about reeve.Re
 	open := false
 	err := r.o.DB.View(ctx, func(tx *store.Tx) error {
 		until, err := find(tx, actor.ID, about)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
 		open = err == nil && r.o.DB.Now().Before(until)
 		return err
 	})

@@ -11,9 +11,11 @@ import (
 //go:embed *.sql
 var migrations embed.FS
 
+// find returns until when a thing is open to an actor, the zero time if it is not.
 func find(tx *store.Tx, actor string, about reeve.Ref) (time.Time, error) {
 	var until int64
 	err := tx.QueryRow(`select until from steward_opened where actor = ? and about = ?`, actor, string(about)).Scan(&until)
+	until, _, err = store.Maybe(until, err)
 	return store.Moment(until), err
 }
 
