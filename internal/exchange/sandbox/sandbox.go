@@ -130,6 +130,16 @@ func (b *Box) call(ctx context.Context, in request) (answer, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	used := b.p != nil
+	a, err := b.ask(ctx, in)
+	if used && errors.Is(err, errBounds) { // what was run in it before may be why: the map is judged by itself
+		a, err = b.ask(ctx, in)
+	}
+	return a, err
+}
+
+// ask asks the process, or a new one where there is none. The caller holds the lock.
+func (b *Box) ask(ctx context.Context, in request) (answer, error) {
 	if b.p == nil {
 		p, err := start(b.Command)
 		if err != nil {

@@ -61,6 +61,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A process that ends between two maps is not the second one's fault.
+func TestProcessThatEnds(t *testing.T) {
+	b := box(t)
+	in := []json.RawMessage{json.RawMessage(`{"a":"x"}`)}
+	for range 3 {
+		if out, err := b.Run(t.Context(), "root = this", in); err != nil || string(out[0].Body) != `{"a":"x"}` {
+			t.Fatal(err, out)
+		}
+		b.Kill()
+	}
+}
+
 // Maps that take for ever or make without end are stopped, and the next one works.
 func TestHostile(t *testing.T) {
 	b := box(t)
