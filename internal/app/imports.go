@@ -60,7 +60,7 @@ func (a *App) importList(ctx context.Context, in ImportList) (ImportedList, erro
 	}
 	r, err := src.Read(ctx, input)
 	if err != nil {
-		return ImportedList{}, err
+		return ImportedList{}, importer.Asking(err)
 	}
 	r.List.MayGo = in.Gone
 	do := a.blocks.estate.Inventory.Preview

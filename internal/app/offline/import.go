@@ -83,7 +83,7 @@ func Import(ctx context.Context, o ImportOptions) (ImportReport, error) {
 	}
 	p, err := importer.Prepare(ctx, src, in, os.DirFS(o.Into), Registry(), importer.These(o.Take...))
 	if err != nil {
-		return ImportReport{}, err
+		return ImportReport{}, importer.Asking(err)
 	}
 	if !o.Preview {
 		if err := writeFiles(o.Into, p.Files); err != nil {
@@ -158,7 +158,7 @@ func (r ImportReport) Text() string {
 		}
 	}
 	fmt.Fprintf(&b, "\n%s: %d, of which %d were taken, %d repeated, %d could not be used, %d left out.\n", importer.Units(r.prepared.Unit), r.Rows, r.Taken, r.Repeated, r.Failed, r.Skipped)
-	fmt.Fprintf(&b, "Definitions in it: %d, of which %d are new, %d change, %d are the same, %d wait for a decision, %d are one with another.\n",
+	fmt.Fprintf(&b, "Definitions in it: %d, of which %d are new, %d change, %d are the same, %d wait for a decision, %d were named more than once.\n",
 		r.Definitions, r.Added, r.Changed, r.Same, r.Conflicting, r.Doubled)
 	if r.Gone > 0 {
 		fmt.Fprintf(&b, "%d that an earlier import brought are not in it; they stay until somebody removes them.\n", r.Gone)

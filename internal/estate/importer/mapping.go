@@ -44,7 +44,7 @@ const (
 // systems are the headings that people give to what a list says of a system.
 var systems = &sheet.Vocabulary{Of: "system", Key: fieldName, More: []string{fieldCostK}, Adjust: costUnit, Meanings: sheet.Means([][3]string{
 	{fieldReference, "|id|system id|application id|app id|asset id|ref|reference|cmdb id|unique id|", ""},
-	{fieldName, "|application|application name|system|system name|app|app name|name|solution|solution name|software|software name|name of system|name of application|service name|title|official name|business application|it system|", "system name|application name|name of the system"},
+	{fieldName, "|application|application name|system|system name|app|app name|name|solution|solution name|software|software name|name of system|name of application|service name|title|official name|business application|it system|app title|application title|system title|name of app|information system|system application|application system|", "system name|application name|name of the system"},
 	{fieldDescription, "|description|purpose|what it does|summary|used for|function description|notes on use|", "description"},
 	{fieldOrganisation, "|department|directorate|service|service area|organisation|organization|division|business unit|team|owning department|business area|", "department|directorate|service area"},
 	{fieldDeputy, "|deputy|deputy owner|backup owner|secondary owner|", "deputy"},
@@ -52,7 +52,7 @@ var systems = &sheet.Vocabulary{Of: "system", Key: fieldName, More: []string{fie
 	{fieldSupplier, "|supplier|vendor|provider|manufacturer|software supplier|provider name|supplier name|vendor name|publisher|company|", "supplier|vendor"},
 	{fieldProduct, "|product|product name|product version|version|edition|module|modules|", ""},
 	{fieldCapabilities, "|capability|capabilities|business capability|business function|function|category|functional area|type of system|", "capabilit"},
-	{fieldHosting, "|hosting|hosted|hosting model|hosting type|deployment|deployment model|location hosted|where hosted|cloud|infrastructure|platform|", "hosting|deployment"},
+	{fieldHosting, "|hosting|hosted|hosting model|hosting type|deployment|deployment model|location hosted|where hosted|cloud|infrastructure|platform|cloud or on prem|cloud on prem|cloud or on premise|cloud on premise|cloud or on premises|on prem or cloud|on premise or cloud|hosting location|", "hosting|deployment"},
 	{fieldPhase, "|status|lifecycle|life cycle|lifecycle status|phase|lifecycle stage|stage|state|current status|", "lifecycle|life cycle"},
 	{fieldNotice, "|notice|notice period|notice days|notice period days|termination notice|", "notice period|notice"},
 	{fieldTermStarts, "|contract start|contract start date|contract from|contract commencement|agreement start|", "contract start|contract commenc"},
@@ -61,8 +61,8 @@ var systems = &sheet.Vocabulary{Of: "system", Key: fieldName, More: []string{fie
 	{fieldSince, "|go live|go live date|live since|live date|implemented|implementation date|start date|installed|date installed|in use since|live from|", "go live|implementation date"},
 	{fieldEnd, "|end date|end of life|decommission date|retirement date|end of support|planned end|eol|switch off|", "decommission|retirement|end of life"},
 	{fieldCost, "|cost|annual cost|yearly cost|cost per year|annual spend|annual charge|annual fee|cost pa|cost p a|spend|licence cost|license cost|annual maintenance|price|annual value|annual contract value|tco|", "annual cost|yearly cost|cost per annum|annual spend|annual charge|per year"},
-	{fieldSeats, "|seats|licences|licenses|number of licences|number of licenses|no of licences|licence count|", "number of licen|no of licen"},
-	{fieldUsers, "|users|user count|number of users|no of users|active users|user base|named users|", "number of users|no of users"},
+	{fieldSeats, "|seats|licences|licenses|number of licences|number of licenses|no of licences|licence count|", "number of licen|no of licen|nr of licen"},
+	{fieldUsers, "|users|user count|number of users|no of users|active users|user base|named users|nr of users|user numbers|# users|", "number of users|no of users|nr of users"},
 	{fieldAPIDocs, "|documentation|api documentation|api docs|api url|developer documentation|swagger|openapi|", "api doc"},
 	{fieldAPI, "|api|api available|has api|apis|integration|open api|interfaces|", "api"},
 	{fieldMFA, "|mfa|2fa|two factor|multi factor|mfa enabled|", "mfa|2fa|multi factor|two factor"},

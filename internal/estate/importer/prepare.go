@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/importer/sheet"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -87,6 +88,16 @@ func (p *Prepared) verify(after *def.Set) error {
 		}
 	}
 	return nil
+}
+
+// Asking is an error as somebody needs it who has no page to answer on: where a
+// column has to be told, with the mapping to begin from.
+func Asking(err error) error {
+	var u *sheet.Unsaid
+	if !errors.As(err, &u) {
+		return err
+	}
+	return reeve.E(reeve.Invalid, "import", "%s. Save these lines in a file, write the field in place of ignore, and give it with --mapping FILE:\n\n%s", reeve.Message(err), u.List.Mapping.YAML())
 }
 
 func problemsError(what string, problems []def.Problem) error {

@@ -225,7 +225,14 @@ func Open(v *sheet.Vocabulary, in Input) (*Reading, *sheet.Lines, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &Reading{File: in.Name, Mapping: &list.Mapping, Header: list.Names, Notes: list.Notes, Samples: map[string]string{}}
+	r := Columns(in.Name, list)
+	lines := list.Lines(func(row int, column, message string) { r.Problem(row, column, "%s", message) })
+	return r, lines, nil
+}
+
+// Columns is a reading of a list of which only the columns were looked at.
+func Columns(file string, list *sheet.List) *Reading {
+	r := &Reading{File: file, Mapping: &list.Mapping, Header: list.Names, Notes: list.Notes, Samples: map[string]string{}}
 	for i, h := range list.Names {
 		for _, row := range list.Rows[:min(len(list.Rows), 50)] {
 			if i < len(row.Cells) && strings.TrimSpace(row.Cells[i]) != "" {
@@ -234,8 +241,7 @@ func Open(v *sheet.Vocabulary, in Input) (*Reading, *sheet.Lines, error) {
 			}
 		}
 	}
-	lines := list.Lines(func(row int, column, message string) { r.Problem(row, column, "%s", message) })
-	return r, lines, nil
+	return r
 }
 
 func shorten(s string, most int) string {

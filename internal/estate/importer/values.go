@@ -12,7 +12,7 @@ func vocabulary(f string) map[string]string {
 	switch f {
 	case fieldHosting:
 		return map[string]string{
-			"saas": "saas", "software as a service": "saas", "saas cloud": "saas", "cloud saas": "saas", "vendor saas": "saas", "hosted saas": "saas",
+			"saas": "saas", "software as a service": "saas", "saas cloud": "saas", "cloud saas": "saas", "vendor saas": "saas", "hosted saas": "saas", "office 365": "saas", "o365": "saas", "microsoft 365": "saas", "m365": "saas",
 			"paas": "paas", "platform as a service": "paas", "cloud paas": "paas", "heroku": "paas", "app service": "paas",
 			"iaas": "public-cloud", "public cloud": "public-cloud", "azure": "public-cloud", "aws": "public-cloud", "amazon web services": "public-cloud", "gcp": "public-cloud",
 			"google cloud": "public-cloud", "microsoft azure": "public-cloud", "cloud iaas": "public-cloud", "infrastructure as a service": "public-cloud",

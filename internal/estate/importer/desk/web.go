@@ -182,6 +182,7 @@ type view struct {
 	Plan     *importer.Prepared
 	Changes  inventory.Changes // of a list
 	Failure  string            // why nothing can be imported as it stands
+	Unsaid   bool              // because a person must say which column is which
 	Stale    bool              // the definitions changed while somebody looked
 	Take     map[string]bool
 	State    string // of the definitions, or the inventory, that were looked at
@@ -223,9 +224,13 @@ func (d *Desk) look(ctx context.Context, u *upload, take map[string]bool) (*view
 	v := &view{ID: u.id, Source: src, File: u.name, Set: u.settings, Take: take}
 	in.Settings = u.settings
 	fail := func(err error) (*view, error) {
+		var unsaid *sheet.Unsaid
+		if errors.As(err, &unsaid) { // the page asks
+			v.Unsaid, v.Reading = true, importer.Columns(u.name, unsaid.List)
+		}
 		switch reeve.KindOf(err) {
 		case reeve.Invalid, reeve.TooLarge, reeve.Conflict, reeve.NotFound:
-			v.Failure = reeve.Message(err)
+			v.Failure = ui.Capital(reeve.Message(err))
 			return v, nil
 		}
 		return nil, err
@@ -389,7 +394,7 @@ func fieldsOf(v *sheet.Vocabulary, chosen string) []ui.SelectItem {
 	items := []ui.SelectItem{{Value: sheet.Ignore, Text: "Not used"}}
 	for _, f := range v.Fields() {
 		if f != sheet.Ignore {
-			items = append(items, ui.SelectItem{Value: f, Text: ui.Words(f)})
+			items = append(items, ui.SelectItem{Value: f, Text: fieldText(f)})
 		}
 	}
 	if !slices.ContainsFunc(items, func(i ui.SelectItem) bool { return i.Value == chosen }) {

@@ -216,6 +216,26 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
+// TestUnsaidColumn asks which column is the name where no heading says so, and goes
+// on with the answer.
+func TestUnsaidColumn(t *testing.T) {
+	b := start(t)
+	_, _, at := b.upload(t, "systems", "apps.csv", []byte("What we call it,Hosting,In use since\nLibraries,SaaS,2011\n"))
+	status, page, _ := b.send(t, "jo", "GET", at, "", nil)
+	for _, want := range []string{"No column was recognised as the name of the system", "say which it is", "for example: Libraries", "Where it runs", `id="columns"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%d: %q is not on the page", status, want)
+		}
+	}
+	if status != http.StatusUnprocessableEntity || strings.Contains(page, "rows in the file") || strings.Contains(page, `value="import"`) {
+		t.Errorf("%d: it can be imported, or counts what was not read", status)
+	}
+	status, page, _ = b.post(t, at, page, url.Values{"do": {"look"}, "field": {"name", "hosting", "since"}})
+	if status != http.StatusOK || !strings.Contains(page, "names no day: 2011-01-01 was taken") || !strings.Contains(page, `value="import"`) {
+		t.Errorf("%d %s", status, page)
+	}
+}
+
 func TestList(t *testing.T) {
 	b := start(t)
 	_, _, at := b.upload(t, "people", "people.csv", []byte("Email,Display name,Account enabled\njo@example.gov.uk,Jo Bloggs,yes\n"), "source", "Entra")

@@ -167,7 +167,7 @@ func (v *Vocabulary) adjust(field, heading string) string {
 // the most headings that are understood.
 func (v *Vocabulary) findHeader(rows []Row) int {
 	best, most := -1, 0
-	for i, l := range rows[:min(len(rows), 25)] {
+	for i, l := range rows[:min(len(rows), firstRows)] {
 		score := 0
 		seen := map[string]bool{}
 		for _, c := range l.Cells {
@@ -227,6 +227,18 @@ type List struct {
 	Notes   []string
 	Rows    []Row // below the headings
 }
+
+// Unsaid is why a list cannot be used before a person says which of its columns is
+// the one that it cannot do without.
+type Unsaid struct {
+	List *List // with what its other columns were taken for
+	err  error
+}
+
+func (u *Unsaid) Error() string { return u.err.Error() }
+
+// Unwrap is what it says, as an error of the program.
+func (u *Unsaid) Unwrap() error { return u.err }
 
 // Open reads a file as a list. A mapping that is given decides what the columns
 // mean; without one it is guessed. The error, Invalid or TooLarge, is for a file of
@@ -288,7 +300,7 @@ func (v *Vocabulary) decide(l *List, given []Column) error {
 	}
 	l.Mapping.Columns = proposed
 	if v.Key != "" && !slices.ContainsFunc(proposed, func(c Column) bool { return c.Field == v.Key }) {
-		return invalid("no column was recognised as the %s of the %s; the headings in row %d are %s. Give a mapping that says which it is", v.Key, v.Of, l.Mapping.Header, Sample(l.Names))
+		return &Unsaid{l, invalid("no column was recognised as the %s of the %s; the headings in row %d are %s: say which it is", v.Key, v.Of, l.Mapping.Header, Sample(l.Names))}
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ const (
 	maxBytes    = 64 << 20  // of the file
 	maxUnzipped = 256 << 20 // of a workbook taken out of its zip
 	maxParts    = 10_000    // files in a workbook
+	firstRows   = 25        // among which the headings are
 	maxRows     = 250_000   // rows with something in them
 	maxColumns  = 500
 	maxCell     = 64 << 10 // bytes in one cell
@@ -83,6 +84,23 @@ func Read(r io.Reader, name, sheet string) (*Table, error) {
 		return nil, invalid("%s is an old or a password-protected Excel file: save it as .xlsx or .csv", name)
 	}
 	return readText(data, name)
+}
+
+// Begin are the first rows of a workbook as CSV, to find out what it is.
+func Begin(r io.Reader, name string) ([]byte, error) {
+	t, err := Read(r, name, "")
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	for _, row := range t.Rows[:min(len(t.Rows), firstRows)] {
+		if err := w.Write(row.Cells); err != nil {
+			return nil, err
+		}
+	}
+	w.Flush()
+	return b.Bytes(), w.Error()
 }
 
 // readText reads CSV in UTF-8, UTF-16 with a mark, or Windows-1252, with commas,

@@ -45,11 +45,13 @@ var (
 	isoDate      = regexp.MustCompile(`^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})([T ].*)?$`)
 	timeOfDay    = regexp.MustCompile(`^(.*\d{4}) \d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?$`)
 	monthYear    = regexp.MustCompile(`^([A-Za-z]{3,9})[ \-/']*(\d{4}|\d{2})$`)
+	yearAlone    = regexp.MustCompile(`^(19|20)\d\d$`)
 	ordinal      = regexp.MustCompile(`(?i)\b(\d{1,2})(st|nd|rd|th)\b`)
 )
 
 // Date reads a date as British and ISO spreadsheets write them, and the serial
-// numbers that Excel stores. end says that a month alone means its last day.
+// numbers that Excel stores. end says that a month alone
+// means its last day, and that a year alone does not do.
 func Date(s string, monthFirst, is1904, end bool) (d def.Date, note string, err error) {
 	s = Clean(s)
 	if m := timeOfDay.FindStringSubmatch(s); m != nil {
@@ -75,6 +77,10 @@ func Date(s string, monthFirst, is1904, end bool) (d def.Date, note string, err 
 			return d, "", fmt.Errorf("%q is not a date with the %s first; if the file writes it the other way round, put \"dates: %s\" in the mapping", s, other, say)
 		}
 		return d, "", err
+	}
+	if !end && yearAlone.MatchString(s) { // of an end, a year is too little to decide by
+		d, err = def.ParseDate(s + "-01-01")
+		return d, fmt.Sprintf("%q names no day: %s was taken", s, d), err
 	}
 	if n, e := strconv.ParseFloat(s, 64); e == nil {
 		return serial(n, is1904)

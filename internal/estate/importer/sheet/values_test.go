@@ -34,6 +34,9 @@ func TestDates(t *testing.T) {
 	if d, _, err := Date("Mar-27", false, false, false); err != nil || d.String() != "2027-03-01" {
 		t.Error("the start of a month:", d, err)
 	}
+	if d, note, err := Date("2003", false, false, false); err != nil || d.String() != "2003-01-01" || note == "" {
+		t.Error("the start of a year:", d, note, err)
+	}
 }
 
 func TestMoney(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/importer/lists"
 	"github.com/reeve-civic/reeve/internal/estate/importer/openapi"
 	"github.com/reeve-civic/reeve/internal/estate/importer/published"
+	"github.com/reeve-civic/reeve/internal/estate/importer/sheet"
 )
 
 // Definitions are the sources whose files become definitions. The order is that in
@@ -59,7 +60,7 @@ func Detect(all []importer.Source, head []byte, name string) (importer.Source, e
 			return s, nil
 		}
 	}
-	return importer.Source{}, reeve.E(reeve.Invalid, "import", "it cannot be told what %s is: say which import it is for", path.Base(name))
+	return importer.Source{}, reeve.E(reeve.Invalid, "import", "it cannot be told what %s is: choose what it is, and try again", path.Base(name))
 }
 
 // headBytes is how much of a file is looked at to find out what it is.
@@ -119,6 +120,11 @@ func From(all []importer.Source, name string, f io.ReaderAt, size int64, file st
 		return src, in, err
 	}
 	if name == "" || name == "auto" {
+		if bytes.HasPrefix(head, []byte("PK\x03\x04")) && strings.EqualFold(path.Ext(file), ".xlsx") {
+			if head, err = sheet.Begin(io.NewSectionReader(f, 0, size), file); err != nil {
+				return src, in, err
+			}
+		}
 		src, err = Detect(all, head, file)
 	} else {
 		src, err = Find(all, name)
