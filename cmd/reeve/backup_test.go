@@ -50,11 +50,12 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	count := func() int { mu.Lock(); defer mu.Unlock(); return len(acked) }
+	all := func() []string { mu.Lock(); defer mu.Unlock(); return slices.Clone(acked) }
+	count := func() int { return len(all()) }
 	for count() < 1500 && !t.Failed() {
 		time.Sleep(10 * time.Millisecond)
 	}
-	before := slices.Clone(acked[:count()])
+	before := all()
 	file := filepath.Join(t.TempDir(), "backup")
 	command(t, b.r, "backup", file)
 	after := count()
