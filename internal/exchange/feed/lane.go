@@ -215,27 +215,27 @@ func (d *Desk) tidy(ctx context.Context) (n int, err error) {
 // settle reads what is remembered of feeds that are new.
 func (d *Desk) settle(ctx context.Context) error {
 	d.mu.Lock()
-	var fresh []*lane
+	fresh := map[*Feed]*lane{}
 	for _, ln := range d.lanes {
 		if !ln.ready {
-			fresh = append(fresh, ln)
+			fresh[ln.feed] = ln
 		}
 	}
 	d.mu.Unlock()
-	for _, ln := range fresh {
+	for f, ln := range fresh {
 		var s state
 		err := d.o.DB.Update(ctx, func(tx *store.Tx) error {
 			var ok bool
 			var err error
-			if s, ok, err = d.readState(tx, ln.feed.root); err != nil || ok {
+			if s, ok, err = d.readState(tx, f.root); err != nil || ok {
 				return err
 			}
 			looked := time.Time{}
-			if ln.feed.schedule != nil { // the first time is the next of its schedule
+			if f.schedule != nil { // the first time is the next of its schedule
 				looked = tx.Now
 			}
 			s = state{Looked: looked}
-			return d.makeState(tx, ln.feed.root, looked)
+			return d.makeState(tx, f.root, looked)
 		})
 		if err != nil {
 			return err
@@ -297,6 +297,7 @@ func (d *Desk) begins(ctx context.Context) {
 
 // run looks once, and writes down how it went.
 func (d *Desk) run(ctx context.Context, ln *lane, f *Feed, s state) {
+	asked := s.Asked
 	err := d.look(ctx, ln, f, s.Position)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // stopped by us: it is due again at the next start
@@ -312,7 +313,7 @@ func (d *Desk) run(ctx context.Context, ln *lane, f *Feed, s state) {
 			if err := putLook(tx, f.root, s.Looked, why, s.Fails); err != nil {
 				return err
 			}
-			return putAsked(tx, f.root, time.Time{})
+			return answered(tx, f.root, asked)
 		})
 		if werr != nil {
 			d.o.Slog.Warn("how a look went could not be written down", "interface", f.ID, "error", werr)
@@ -332,6 +333,9 @@ func (d *Desk) run(ctx context.Context, ln *lane, f *Feed, s state) {
 	}
 	d.mu.Lock()
 	ln.cancel()
+	if ln.state.Asked != asked { // somebody asked while it was looked at: what is new may not have been there yet
+		s.Asked = ln.state.Asked
+	}
 	ln.state, ln.running, ln.cancel = s, false, nil
 	if ln.gone {
 		if err := ln.shut(); err != nil {
@@ -362,15 +366,18 @@ func pause(ctx context.Context, d time.Duration) error {
 // plain is an error in words for people.
 func plain(err error) string { return cmp.Or(reeve.Message(err), err.Error()) }
 
+// guard turns a panic of what is deferred with it into an error.
+func (d *Desk) guard(err *error, what, id string) {
+	if p := recover(); p != nil {
+		d.o.Slog.Error("panic while reading", what, id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		*err = reeve.E(reeve.Fault, "exchange.feed", "reading it failed by a fault of ours; the log says more")
+	}
+}
+
 // look reads what is there.
 func (d *Desk) look(ctx context.Context, ln *lane, f *Feed, position string) (err error) {
 	const op = "exchange.feed.look"
-	defer func() {
-		if p := recover(); p != nil {
-			d.o.Slog.Error("panic while reading an interface", "interface", f.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = reeve.E(reeve.Fault, op, "reading it failed by a fault of ours; the log says more")
-		}
-	}()
+	defer d.guard(&err, "interface", f.ID)
 	rules := d.o.Rules()
 	t, ok := rules.Types.Type(f.Type)
 	if !ok {

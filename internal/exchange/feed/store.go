@@ -2,10 +2,8 @@ package feed
 
 import (
 	"bytes"
-	"database/sql"
 	"embed"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 
@@ -29,7 +27,7 @@ func (d *Desk) scanFile(scan func(...any) error) (f File, err error) {
 		&c.Accepted, &c.Held, &c.Duplicate, &c.Refused, &read, &accepted, &held, &duplicate, &refused, &f.Faults, &f.parts, &f.Why, &began, &moved, &ended); err != nil {
 		return f, err
 	}
-	f.Began, f.Moved, f.Ended = moment(began), moment(moved), moment(ended)
+	f.Began, f.Moved, f.Ended = store.Moment(began), store.Moment(moved), store.Moment(ended)
 	f.Read = intake.ReadSum(read)
 	f.Sums = intake.Sums{Accepted: intake.ReadSum(accepted), Held: intake.ReadSum(held), Duplicate: intake.ReadSum(duplicate), Refused: intake.ReadSum(refused)}
 	if err := json.Unmarshal([]byte(spec), &f.Spec); err != nil {
@@ -43,26 +41,12 @@ func (d *Desk) scanFile(scan func(...any) error) (f File, err error) {
 
 func aad(id, what string) []byte { return []byte("feed/" + id + "/" + what) }
 
-func moment(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-func maybe(f File, err error) (File, bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return f, false, nil
-	}
-	return f, err == nil, err
-}
-
 func (d *Desk) findFile(tx *store.Tx, id string) (File, bool, error) {
-	return maybe(d.scanFile(tx.QueryRow(`select `+fileColumns+` from feed_file where id = ?`, id).Scan))
+	return store.Maybe(d.scanFile(tx.QueryRow(`select `+fileColumns+` from feed_file where id = ?`, id).Scan))
 }
 
 func (d *Desk) findKnown(tx *store.Tx, known []byte) (File, bool, error) {
-	return maybe(d.scanFile(tx.QueryRow(`select `+fileColumns+` from feed_file where known = ?`, known).Scan))
+	return store.Maybe(d.scanFile(tx.QueryRow(`select `+fileColumns+` from feed_file where known = ?`, known).Scan))
 }
 
 func (d *Desk) insertFile(tx *store.Tx, f *File) error {
@@ -179,13 +163,10 @@ func (d *Desk) readState(tx *store.Tx, id string) (s state, ok bool, err error) 
 	var looked, well, taken, asked int64
 	err = tx.QueryRow(`select position, looked, well, taken, fails, why, asked from feed_state where interface = ?`, id).
 		Scan(&position, &looked, &well, &taken, &s.Fails, &s.Why, &asked)
-	if errors.Is(err, sql.ErrNoRows) {
-		return s, false, nil
-	}
-	if err != nil {
+	if s, ok, err = store.Maybe(s, err); err != nil || !ok {
 		return s, false, err
 	}
-	s.Looked, s.Well, s.Taken, s.Asked = moment(looked), moment(well), moment(taken), moment(asked)
+	s.Looked, s.Well, s.Taken, s.Asked = store.Moment(looked), store.Moment(well), store.Moment(taken), store.Moment(asked)
 	plain, err := d.o.Keys.Open(position, aad(id, "position"))
 	s.Position = string(plain)
 	return s, true, err
@@ -197,12 +178,8 @@ func (d *Desk) makeState(tx *store.Tx, id string, looked time.Time) error {
 	if err != nil {
 		return err
 	}
-	at := int64(0)
-	if !looked.IsZero() {
-		at = looked.UnixMilli()
-	}
 	_, err = tx.Exec(`insert into feed_state (interface, position, looked, well, taken, fails, why, asked) values (?, ?, ?, 0, 0, 0, '', 0)
-		on conflict (interface) do nothing`, id, position, at)
+		on conflict (interface) do nothing`, id, position, store.Millis(looked))
 	return err
 }
 
@@ -231,10 +208,13 @@ func putLook(tx *store.Tx, id string, at time.Time, why string, fails int) error
 }
 
 func putAsked(tx *store.Tx, id string, at time.Time) error {
-	ms := int64(0)
-	if !at.IsZero() {
-		ms = at.UnixMilli()
-	}
-	_, err := tx.Exec(`update feed_state set asked = ? where interface = ?`, ms, id)
+	_, err := tx.Exec(`update feed_state set asked = ? where interface = ?`, at, id)
+	return err
+}
+
+// answered writes down that there was a look since somebody asked, unless somebody has
+// asked again.
+func answered(tx *store.Tx, id string, asked time.Time) error {
+	_, err := tx.Exec(`update feed_state set asked = 0 where interface = ? and asked = ?`, id, store.Millis(asked))
 	return err
 }

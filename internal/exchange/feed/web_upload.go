@@ -158,6 +158,7 @@ func (d *Desk) receiveUploads(ctx context.Context) {
 
 func (d *Desk) receiveUpload(ctx context.Context, u uploaded) (err error) {
 	defer func() { err = errors.Join(err, os.Remove(u.file)) }()
+	defer d.guard(&err, "file", u.id)
 	in, err := os.Open(u.file)
 	if err != nil {
 		return err

@@ -231,19 +231,8 @@ func TestMisbehavingReceiver(t *testing.T) {
 func TestDownReceiverCostsOnlyItself(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		dir := t.TempDir()
-		r.env["TAX"], r.env["ERO"] = "http://127.0.0.1:1", "file://"+dir
-		r.use("none", toTax(byHTTP, "")+`
----
-apiVersion: reeve/v1
-kind: Interface
-metadata: {id: if-tax-file, name: File}
-spec: {system: sys-tax, style: file, address: "env:ERO"}
----
-apiVersion: reeve/v1
-kind: Flow
-metadata: {id: flow-file, name: To a file}
-spec: {from: if-register, to: if-tax-file, record: rec-death.v1, agreement: agr-tax, purpose: exemption, start: beginning}
-`, nil)
+		r.env["TAX"], r.env["FILES"] = "http://127.0.0.1:1", "file://"+dir
+		r.use("none", toTax(byHTTP, "")+toFile, nil)
 		for i := range delivery.Ahead + 3 {
 			var bodies []string
 			for k := range 1000 {

@@ -8,8 +8,8 @@
 // stored, with the journal's entry that it is about to be disclosed, before the first
 // attempt, and is the same at every attempt; its outcome is stored before the next
 // step begins, so a process goes on where it was after a crash. Runs of one key of a
-// strict record type go one after the other. What could not be undone waits for a
-// person.
+// strict record type go one after the other. A system that is slow holds up only the
+// processes that it is a step of. What could not be undone waits for a person.
 //
 // What not to assume. Between a step and its undoing others may have seen the record:
 // an undoing is one more message, not a rollback.
