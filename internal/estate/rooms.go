@@ -33,6 +33,7 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/standing"
 	"github.com/reeve-civic/reeve/internal/estate/subscription"
 	"github.com/reeve-civic/reeve/internal/estate/waiver"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
 )
@@ -109,24 +110,11 @@ func (e *Estate) mount() {
 	(&catalogue.Desk{Desk: desk, Keeper: e.Services, Body: k.Body, BaseURL: k.BaseURL, Name: e.name}).Mount(k.Web)
 	(&reader.Desk{Desk: desk}).Mount(k.Web)
 	(&exporter.Desk{Desk: desk, Body: k.Body, Version: e.asks.Version}).Mount(k.Web)
-	(&edit.Desk{Desk: desk, Editor: e.Editor, Registry: e.asks.Edit.Registry, Page: page, Effects: e.effects,
+	(&edit.Desk{Desk: desk, Editor: e.Editor, Registry: e.asks.Edit.Registry, Page: words.Href, Effects: e.effects,
 		Who: func(ctx context.Context, a reeve.Actor) edit.Person { return e.asks.Who(ctx, a.ID) }}).Mount(k.Web)
 	(&importdesk.Desk{Desk: desk, Dir: k.Dir, Sources: sources.All(), Registry: e.asks.Edit.Registry, Now: k.Now, Folder: e.Editor.Folder, ReadOnly: e.Editor.ReadOnly,
 		Write: e.write, Preview: e.Inventory.Preview, Import: e.Inventory.Import,
 		Imports: func(ctx context.Context) ([]inventory.Done, error) { return e.Inventory.Imports(ctx, "", false, 20) }}).Mount(k.Web)
-}
-
-// page is where people read about a definition; "" where that is nowhere.
-func page(kind, id string) string {
-	at, ok := map[string]string{
-		"System": "/staff/estate/systems/", "Capability": "/staff/estate/capabilities/", "Standard": "/staff/estate/standards/", "SupplierContract": "/staff/estate/spend/contracts/",
-		"Objective": "/staff/estate/objectives/", "RoadmapItem": "/staff/estate/roadmap/items/", "Measure": "/staff/estate/measures/", "IntakeRequest": "/staff/requests/",
-		"Board": "/staff/boards/", "Service": "/staff/services/", "Flow": "/staff/flows/",
-	}[kind]
-	if !ok {
-		return ""
-	}
-	return at + url.PathEscape(id)
 }
 
 // effects says what a changed set would do to the estate, a sentence each.

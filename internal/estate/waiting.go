@@ -8,7 +8,6 @@ import (
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/custody"
 	"github.com/reeve-civic/reeve/internal/estate/gate"
-	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/risk"
 	"github.com/reeve-civic/reeve/internal/estate/spend"
 	"github.com/reeve-civic/reeve/internal/estate/waiver"
@@ -42,7 +41,8 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 	if err != nil {
 		return w, err
 	}
-	w.Person = e.directoryID(ctx, a)
+	id, email := e.whois(ctx, a)
+	w.Person = id
 	for _, r := range all {
 		if r.State == gate.Open && r.Waits() && (!r.Trying() || r.Waited(s.Today) > 0) {
 			w.Requests++
@@ -51,7 +51,7 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 			w.Checks++
 		}
 	}
-	by := gate.Decider{Actor: a.ID, Names: e.known(ctx, a)}
+	by := gate.Decider{Actor: a.ID, Names: []string{id, email}}
 	for _, b := range def.All[gate.BoardSpec](s.Set) {
 		if !gate.Named(b) || !gate.Sits(b, by) {
 			continue
@@ -83,25 +83,27 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 
 // known is what definitions may call somebody: their id in the directory, their
 // address.
-func (e *Estate) known(ctx context.Context, a reeve.Actor) (names []string) {
-	for _, n := range []string{e.directoryID(ctx, a), e.asks.Who(ctx, a.ID).Email} {
-		if n != "" {
-			names = append(names, n)
-		}
-	}
-	return names
+func (e *Estate) known(ctx context.Context, a reeve.Actor) []string {
+	id, email := e.whois(ctx, a)
+	return slices.DeleteFunc([]string{id, email}, func(n string) bool { return n == "" })
 }
 
 // directoryID is who a signed-in person is in the body's directory, by the address;
 // "" if the directory does not know it.
 func (e *Estate) directoryID(ctx context.Context, a reeve.Actor) string {
-	email := e.asks.Who(ctx, a.ID).Email
-	if email == "" {
-		return ""
+	id, _ := e.whois(ctx, a)
+	return id
+}
+
+// whois is the address of a signed-in person, and by it their id in the body's
+// directory; "" for what is not known.
+func (e *Estate) whois(ctx context.Context, a reeve.Actor) (id, email string) {
+	if email = e.asks.Who(ctx, a.ID).Email; email == "" {
+		return "", ""
 	}
 	s, err := e.At(ctx, def.Date{})
 	if err != nil {
-		return ""
+		return "", email
 	}
-	return inventory.NewDirectory(s.Inventory).Find(email).Person.ID
+	return s.Directory.Find(email).Person.ID, email
 }

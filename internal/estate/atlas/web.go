@@ -25,44 +25,43 @@ func (d *Desk) Mount(m *web.Mux) {
 	m.Nav(web.StaffArea, web.NavItem{Text: "Map", Href: Live.Href(), Action: register.Read, Order: 1})
 }
 
-// load is the index and the query of a request. A place by an id that it had
-// before is looked at by the one it has now.
-func (d *Desk) load(r *http.Request) (*Index, Query, error) {
+// load is what a request asks for, drawn; linked as in [View.Draw]. A place by an id
+// that it had before is looked at by the one it has now.
+func (d *Desk) load(r *http.Request, linked bool) (p page, err error) {
 	s, err := d.Snapshot(r)
 	if err != nil {
-		return nil, Query{}, err
+		return p, err
 	}
-	x := d.index.Get(s, func() *Index { return NewIndex(s) })
+	p.Index = d.index.Get(s, func() *Index { return NewIndex(s) })
 	q := ParseQuery(r.URL.Query())
-	q.At = x.present(q.At)
-	return x, q, nil
+	q.At = p.present(q.At)
+	if p.View, err = p.Index.View(q); err != nil {
+		return p, err
+	}
+	if q.Show != "" {
+		p.Impact = p.Index.Impact(q.At, q.Show == "stops")
+		p.Drawing = p.Impact.Draw(q, linked)
+	} else {
+		p.Drawing = p.View.Draw(linked)
+	}
+	return p, nil
 }
 
 func (d *Desk) page(w http.ResponseWriter, r *http.Request) error {
-	x, q, err := d.load(r)
+	p, err := d.load(r, true)
 	if err != nil {
 		return err
 	}
-	v, err := x.View(q)
-	if err != nil {
-		return err
-	}
-	p := page{Index: x, View: v}
-	if q.Show != "" {
-		p.Impact = x.Impact(q.At, q.Show == "stops")
-		p.Drawing = p.Impact.Draw(q, true)
-	} else {
-		p.Drawing = v.Draw(true)
-	}
+	q := p.View.Query
 	title := "Map"
 	if q.At.Kind != "" {
-		title = v.Title + ": map"
+		title = p.View.Title + ": map"
 	}
 	active := ""
 	if q.At.Kind == "" && q.By == AtSystem {
 		active = Live.Href()
 	}
-	return d.Render(w, r, x.Snapshot, web.Page{Title: title, Wide: true, Active: active, Crumbs: x.crumbs(q)}, mapPage(p))
+	return d.Render(w, r, p.Snapshot, web.Page{Title: title, Wide: true, Active: active, Crumbs: p.crumbs(q)}, mapPage(p))
 }
 
 // short is a short way to what goes on now.
@@ -73,23 +72,13 @@ func (d *Desk) short(w http.ResponseWriter, r *http.Request) error {
 
 // drawing is the map as a file.
 func (d *Desk) drawing(w http.ResponseWriter, r *http.Request) error {
-	x, q, err := d.load(r)
+	p, err := d.load(r, false)
 	if err != nil {
 		return err
-	}
-	v, err := x.View(q)
-	if err != nil {
-		return err
-	}
-	text := ""
-	if q.Show != "" {
-		text = x.Impact(q.At, q.Show == "stops").Draw(q, false)
-	} else {
-		text = v.Draw(false)
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="map-%s.svg"`, fileName(x.Name(q.At))))
-	_, err = w.Write([]byte(text))
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="map-%s.svg"`, fileName(p.Name(p.View.At))))
+	_, err = w.Write([]byte(p.Drawing))
 	return err
 }
 

@@ -33,7 +33,7 @@ func (c Count) Coverage() string {
 			text += ", " + words.Count(c.Silent, "is silent", "are silent")
 		}
 		if c.Never > 0 {
-			text += ", " + words.Count(c.Never, "never carried anything", "never carried anything")
+			text += ", " + comma(c.Never) + " never carried anything"
 		}
 		parts = append(parts, text+".")
 	}

@@ -2,13 +2,13 @@ package carbon
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve/internal/estate/chart"
 	"github.com/reeve-civic/reeve/internal/estate/register"
+	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
@@ -137,7 +137,7 @@ func systemsTable(s *register.Snapshot, caption string, some []System) ui.TableO
 	o := table(caption, text("System"), ui.Num("A year"), ui.Num("Range"), ui.Num("For one user"), ui.Num("For one transaction"), ui.Num("Covered"), text("Not known"))
 	for _, x := range some {
 		o.Rows = append(o.Rows, []ui.Cell{
-			{HTML: ui.LinkTo(x.Name, register.Href(s, "/staff/estate/systems/"+url.PathEscape(x.ID))), Classes: "govuk-!-font-weight-regular"},
+			{HTML: ui.LinkTo(x.Name, register.Href(s, words.SystemHref(x.ID))), Classes: "govuk-!-font-weight-regular"},
 			ui.Num(x.Amount.String()), ui.Num(x.Amount.Range()), ui.Num(x.PerUser().String()), ui.Num(grams(x.PerTransaction())), ui.Num(percent(x.Known, x.Expected)), text(strings.Join(x.Missing, "; "))})
 	}
 	return o

@@ -47,11 +47,10 @@ func next(state string) []string {
 // Fill writes the facts of assets, and how long ago the owners of systems said
 // that their entries are right.
 func Fill(s *register.Snapshot) {
-	d := inventory.NewDirectory(s.Inventory)
 	t := s.Tables.Of("Asset")
 	active, seen := t.Column("holderActive"), t.Column("lastSeenDays")
 	for i, a := range s.Assets {
-		if h := d.Find(a.Holder); a.Holder != "" && h.Known {
+		if h := s.Directory.Find(a.Holder); a.Holder != "" && h.Known {
 			active[i] = h.Active()
 		}
 		if !a.LastSeen.IsZero() {
@@ -181,12 +180,11 @@ func tasks(s *register.Snapshot, owner string, sees bool) (out []Task) {
 			add(Task{Kind: "System", ID: x.ID, Name: x.Name, What: cmp.Or(x.Spec.Description, "What it does is not described.")})
 		}
 	}
-	d := inventory.NewDirectory(s.Inventory)
 	for _, a := range s.Assets {
 		if a.State == "disposed" {
 			continue
 		}
-		h := d.Find(a.Holder)
+		h := s.Directory.Find(a.Holder)
 		held := sees && a.Holder != "" && (a.Holder == owner || h.OK && h.Person.ID == owner)
 		if held || slices.ContainsFunc(a.Systems, func(id string) bool { return mine[s.Set.Present("System", id)] }) {
 			what := strings.TrimSpace(a.Maker + " " + a.Model)

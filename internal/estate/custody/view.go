@@ -3,7 +3,6 @@ package custody
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"reflect"
 	"strings"
 
@@ -74,10 +73,7 @@ func siteItems(s *register.Snapshot) []ui.SelectItem {
 }
 
 func taskHref(s *register.Snapshot, t Task) string {
-	if t.Kind == "Asset" {
-		return href(s, t.ID)
-	}
-	return register.Href(s, "/staff/estate/systems/"+url.PathEscape(t.ID))
+	return register.Href(s, words.Href(t.Kind, t.ID))
 }
 
 // rows are what is known of an asset.

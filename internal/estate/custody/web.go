@@ -74,7 +74,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	l := listing{Snapshot: s, dir: inventory.NewDirectory(s.Inventory), SeesHolders: d.May(r.Context(), Holders), All: len(s.Assets)}
+	l := listing{Snapshot: s, dir: s.Directory, SeesHolders: d.May(r.Context(), Holders), All: len(s.Assets)}
 	l.Filter = filter{Text: strings.TrimSpace(q.Get("q")), Type: q.Get("type"), State: q.Get("state"), Site: q.Get("site"), Contract: q.Get("contract"), System: q.Get("system"), Show: q.Get("show")}
 	if l.SeesHolders {
 		l.Filter.Holder = strings.TrimSpace(q.Get("holder"))
@@ -141,7 +141,7 @@ func (d *Desk) page(w http.ResponseWriter, r *http.Request, errs ui.Errors) erro
 	if err != nil {
 		return err
 	}
-	v := detail{Snapshot: s, Asset: a, Holder: inventory.NewDirectory(s.Inventory).Find(a.Holder), SeesHolder: d.May(r.Context(), Holders), Errors: errs,
+	v := detail{Snapshot: s, Asset: a, Holder: s.Directory.Find(a.Holder), SeesHolder: d.May(r.Context(), Holders), Errors: errs,
 		MayChange: !s.Past && d.May(r.Context(), Change), MayReport: !s.Past && d.May(r.Context(), Report), Next: next(a.State)}
 	if v.History, err = d.Inventory.History(r.Context(), inventory.TypeAsset, a.ID); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (d *Desk) tasks(w http.ResponseWriter, r *http.Request, errs ui.Errors) err
 	if v.Owner == "" && d.Who != nil {
 		v.Owner = d.Who(r.Context(), web.Actor(r.Context()))
 	}
-	dir := inventory.NewDirectory(s.Inventory)
+	dir := s.Directory
 	owners := map[string]bool{}
 	for _, x := range s.Systems {
 		for _, id := range []string{x.Spec.Owner, x.Spec.Deputy} {
@@ -359,7 +359,7 @@ func (d *Desk) seats(w http.ResponseWriter, r *http.Request) error {
 
 func seatsBySystem(s *register.Snapshot) (rows []seatsOf, known bool) {
 	_, known = s.Inventory.Imports[string(inventory.TypeSeat)]
-	dir, by := inventory.NewDirectory(s.Inventory), map[string]*seatsOf{}
+	dir, by := s.Directory, map[string]*seatsOf{}
 	of := func(id string) *seatsOf {
 		id = cmp.Or(s.Set.Present("System", id), id)
 		if by[id] == nil {

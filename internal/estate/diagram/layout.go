@@ -2,6 +2,7 @@ package diagram
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -98,15 +99,12 @@ func (d *Drawing) arrange() (c *chart, undrawn int) {
 func (c *chart) close() {
 	all := slices.Concat(c.cols...)
 	slices.SortStableFunc(all, func(a, b *spot) int { return cmp.Compare(a.y-a.h/2, b.y-b.h/2) })
-	up, end := 0.0, 0.0
+	up, end := 0.0, math.Inf(-1)
 	for i, s := range all {
 		if free := s.y - s.h/2 - end - rowGap; i > 0 && free > 0 {
 			up += free
 		}
 		end = max(end, s.y+s.h/2)
-		if i == 0 {
-			end = s.y + s.h/2
-		}
 		s.y -= up
 	}
 }

@@ -68,7 +68,8 @@ const mostListed = 3000
 func (x *references) lists() (out []datalist) {
 	for _, key := range x.used {
 		kinds := strings.Fields(key)
-		out = append(out, datalist{x.list(kinds), x.of(kinds)[:min(len(x.of(kinds)), mostListed)]})
+		all := x.of(kinds)
+		out = append(out, datalist{x.list(kinds), all[:min(len(all), mostListed)]})
 	}
 	return out
 }

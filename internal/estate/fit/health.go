@@ -60,9 +60,6 @@ func (r *Report) CapabilityHealth(id string) (h Health) {
 	return h
 }
 
-// CapabilityHealth is [Report.CapabilityHealth] of a snapshot.
-func CapabilityHealth(s *register.Snapshot, id string) Health { return New(s).CapabilityHealth(id) }
-
 func (r *Report) gather(c register.Capability, h *Health, seen, had map[string]bool) {
 	if seen[c.ID] {
 		return

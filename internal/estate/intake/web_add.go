@@ -3,7 +3,6 @@ package intake
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/reeve-civic/reeve"
@@ -115,5 +114,3 @@ func (d *Desk) add(w http.ResponseWriter, r *http.Request) error {
 }
 
 func problem(err error) def.Problem { return def.Problem{Message: reeve.Message(err)} }
-
-func systemHref(id string) string { return "/staff/estate/systems/" + url.PathEscape(id) }

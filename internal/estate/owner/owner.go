@@ -76,7 +76,7 @@ type Report struct {
 
 // New works the report out.
 func New(s *register.Snapshot) *Report {
-	r := &Report{Snapshot: s, dir: inventory.NewDirectory(s.Inventory)}
+	r := &Report{Snapshot: s, dir: s.Directory}
 	_, r.Known = s.Inventory.Imports[string(inventory.TypePerson)]
 	for _, x := range s.Systems {
 		if !s.Ours(x.Spec.Organisation) {
@@ -189,7 +189,7 @@ func (r *Report) Leaves(p Person) (l Leaving) {
 
 // Fill writes whether owners and deputies are in the directory.
 func Fill(s *register.Snapshot) {
-	dir, t := inventory.NewDirectory(s.Inventory), s.Tables.Of("System")
+	dir, t := s.Directory, s.Tables.Of("System")
 	for _, x := range s.Systems {
 		i := t.Find(x.ID)
 		if o := dir.Find(x.Spec.Owner); o.Key != "" && o.Known {

@@ -22,6 +22,7 @@ func New(p Parts) *Snapshot {
 	if s.Inventory == nil {
 		s.Inventory = new(inventory.Inventory)
 	}
+	s.Directory = inventory.NewDirectory(s.Inventory)
 	s.Assets = assets(p.Model.Set, s.Inventory.Assets)
 	if p.Observed != nil {
 		for i, f := range s.Flows {

@@ -144,6 +144,7 @@ type Snapshot struct {
 	Today     def.Date
 	Past      bool // a day that is over: nothing was observed, because observations are not kept by day
 	Inventory *inventory.Inventory
+	Directory *inventory.Directory // finds its people
 	Declared
 	Undeclared []Sent
 	Held       []Sent

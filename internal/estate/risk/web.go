@@ -275,12 +275,12 @@ func (d *Desk) join(w http.ResponseWriter, r *http.Request) error {
 }
 
 func systemHref(s *register.Snapshot, id string) string {
-	return register.Href(s, "/staff/estate/systems/"+url.PathEscape(id))
+	return register.Href(s, words.SystemHref(id))
 }
 
 func placeHref(s *register.Snapshot, p Place) string {
 	if p.Kind == "Asset" {
-		return register.Href(s, "/staff/estate/assets/"+url.PathEscape(p.ID))
+		return register.Href(s, words.Href(p.Kind, p.ID))
 	}
 	if c, ok := def.Get[componentSpec](s.Set, p.ID); ok {
 		return systemHref(s, c.Spec.System)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
+	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
 // Money is the register's, for short.
@@ -76,9 +77,6 @@ type Period struct {
 
 // Contains reports whether a day is in the period.
 func (p Period) Contains(d def.Date) bool { return !d.Before(p.From) && !d.After(p.To) }
-
-// Days is how many days the period has.
-func (p Period) Days() int { return p.To.Sub(p.From) + 1 }
 
 // Year is the financial year of that name, up to the last line of the ledger; ok
 // is false if the ledger has no line of it.
@@ -286,8 +284,7 @@ func said(t tally, id string, m Money) {
 		t.add("-", "Not said in the contract", m)
 		return
 	}
-	name := strings.ReplaceAll(id, "-", " ")
-	t.add(id, strings.ToUpper(name[:1])+name[1:], m)
+	t.add(id, ui.Capital(ui.Words(id)), m)
 }
 
 func (b *Book) organisations(k register.Contract, shares map[string]float64, amount Money, parts tally) {

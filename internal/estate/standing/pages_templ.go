@@ -795,7 +795,7 @@ func findingsTable(v view) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if to := href(f.Kind, f.ID); to != "" {
+			if to := words.Href(f.Kind, f.ID); to != "" {
 				templ_7745c5c3_Err = ui.LinkTo(words.Or(f.Name, f.ID), register.Href(v.Snapshot, to)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -4,7 +4,6 @@ package standing
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -58,18 +57,6 @@ func drop(std *standard.Standard) []edit.Change {
 		out = append(out, edit.Change{Kind: "Waiver", ID: w.ID, Remove: true})
 	}
 	return append(out, edit.Change{Kind: "Standard", ID: std.ID, Remove: true})
-}
-
-// href is the page of what a finding is about, "" if it has none.
-func href(kind, id string) string {
-	base, ok := map[string]string{
-		"System": "/staff/estate/systems/", "Asset": "/staff/estate/assets/", "Flow": "/staff/flows/", "Service": "/staff/services/",
-		"IntakeRequest": "/staff/requests/", "Board": "/staff/boards/", "Standard": base + "/",
-	}[kind]
-	if !ok {
-		return ""
-	}
-	return base + url.PathEscape(id)
 }
 
 // things are what a standard is about, in words.

@@ -14,7 +14,6 @@ import (
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/estate/words"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
-	"net/url"
 )
 
 var stateNames = map[string]string{Ending: "Ends soon", Counts: "Counts", Later: "Begins later", Ended: "Ended"}
@@ -22,6 +21,7 @@ var stateNames = map[string]string{Ending: "Ends soon", Counts: "Counts", Later:
 var stateTones = map[string]ui.Tone{Ending: ui.Waiting, Counts: ui.Special, Later: ui.Quiet, Ended: ui.Bad}
 
 func (v view) stats() (out []ui.Stat) {
+	labels := map[string]string{Ending: fmt.Sprintf("end within %d days", standard.EndingDays), Counts: "count for longer", Later: "begin later", Ended: "ended, and count no more"}
 	for _, state := range States {
 		n := 0
 		for _, l := range v.All {
@@ -29,8 +29,7 @@ func (v view) stats() (out []ui.Stat) {
 				n++
 			}
 		}
-		x := ui.Stat{Label: map[string]string{Ending: fmt.Sprintf("end within %d days", standard.EndingDays), Counts: "count for longer", Later: "begin later", Ended: "ended, and count no more"}[state],
-			Value: fmt.Sprint(n), Href: register.Href(v.S, home+"?show="+state)}
+		x := ui.Stat{Label: labels[state], Value: fmt.Sprint(n), Href: register.Href(v.S, home+"?show="+state)}
 		if n > 0 && state == Ending {
 			x.Tone = ui.Waiting
 		}
@@ -53,7 +52,7 @@ func (v view) who(key string) string {
 	if key == "" {
 		return "Nobody"
 	}
-	if f := v.people.Find(key); f.OK && f.Person.Name != "" {
+	if f := v.S.Directory.Find(key); f.OK && f.Person.Name != "" {
 		return f.Person.Name
 	} else if f.Gone() {
 		return words.Post(key) + ", who is no longer there"
@@ -67,15 +66,6 @@ func (v view) rows() (rows [][]ui.Cell) {
 			ui.CellHTML(until(l)), ui.CellHTML(ui.Status(stateNames[l.State], stateTones[l.State]))})
 	}
 	return rows
-}
-
-func subjectHref(l Leave) string {
-	base, ok := map[string]string{"System": "/staff/estate/systems/", "SupplierContract": "/staff/estate/spend/contracts/", "Flow": "/staff/flows/", "Service": "/staff/services/", "Asset": "/staff/estate/assets/",
-		"IntakeRequest": "/staff/requests/", "Board": "/staff/boards/", "Standard": "/staff/estate/standards/"}[l.Kind]
-	if !ok {
-		return ""
-	}
-	return base + url.PathEscape(l.Subject)
 }
 
 func what(s *register.Snapshot, l Leave) templ.Component {
@@ -99,7 +89,7 @@ func what(s *register.Snapshot, l Leave) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if to := subjectHref(l); to != "" {
+		if to := words.Href(l.Kind, l.Subject); to != "" {
 			templ_7745c5c3_Err = ui.LinkTo(l.About, register.Href(s, to)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -108,7 +98,7 @@ func what(s *register.Snapshot, l Leave) templ.Component {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(l.About)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 77, Col: 11}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 67, Col: 11}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 			if templ_7745c5c3_Err != nil {
@@ -122,7 +112,7 @@ func what(s *register.Snapshot, l Leave) templ.Component {
 		var templ_7745c5c3_Var3 string
 		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(l.Reason)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 80, Col: 60}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 70, Col: 60}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {
@@ -160,7 +150,7 @@ func until(l Leave) templ.Component {
 		var templ_7745c5c3_Var5 string
 		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(words.Date(l.Expires))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 84, Col: 24}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 74, Col: 24}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
@@ -173,7 +163,7 @@ func until(l Leave) templ.Component {
 		var templ_7745c5c3_Var6 string
 		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(agreed(l))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 87, Col: 13}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 77, Col: 13}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 		if templ_7745c5c3_Err != nil {
@@ -254,7 +244,7 @@ func page(v view) templ.Component {
 				var templ_7745c5c3_Var8 string
 				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.String())
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 120, Col: 38}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 110, Col: 38}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 				if templ_7745c5c3_Err != nil {
@@ -283,7 +273,7 @@ func page(v view) templ.Component {
 			var templ_7745c5c3_Var9 string
 			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(fmt.Sprintf("%d of %s.", len(v.shown()), words.Count(len(v.All), "waiver", "waivers")))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 128, Col: 91}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 118, Col: 91}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 			if templ_7745c5c3_Err != nil {
@@ -297,7 +287,7 @@ func page(v view) templ.Component {
 				var templ_7745c5c3_Var10 string
 				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(" ")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 130, Col: 9}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 120, Col: 9}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 				if templ_7745c5c3_Err != nil {
@@ -311,7 +301,7 @@ func page(v view) templ.Component {
 			var templ_7745c5c3_Var11 string
 			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(" ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 133, Col: 8}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 123, Col: 8}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 			if templ_7745c5c3_Err != nil {
@@ -349,7 +339,7 @@ func page(v view) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(" A longer one than its standard allows is refused.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 145, Col: 57}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 135, Col: 57}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -407,7 +397,7 @@ func Tasks(s *register.Snapshot, person string) templ.Component {
 				var templ_7745c5c3_Var14 string
 				templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs("It need not meet “" + l.StandardName + "” until " + words.Date(l.Expires) + ", " + words.Days(l.Days) + ".")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 159, Col: 119}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `estate/waiver/pages.templ`, Line: 149, Col: 119}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 				if templ_7745c5c3_Err != nil {

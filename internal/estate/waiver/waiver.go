@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/reeve-civic/reeve/internal/estate/inventory"
+	"github.com/reeve-civic/reeve/internal/estate/component"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
+	"github.com/reeve-civic/reeve/internal/estate/supplier"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
@@ -89,32 +90,22 @@ func (l *Leave) subject(s *register.Snapshot) {
 	if l.Owner != "" {
 		return
 	}
-	system := l.Subject
+	system := ""
 	switch l.Kind {
 	case "System":
+		system = l.Subject
 	case "Component":
-		system = ""
-		for _, c := range s.Components {
-			if c.ID == l.Subject {
-				system = c.Spec.System
-			}
+		if c, ok := def.Get[component.Spec](s.Set, l.Subject); ok {
+			system = c.Spec.System
 		}
 	case "Interface":
-		system = ""
-		for _, x := range s.Interfaces {
-			if x.ID == l.Subject {
-				system = x.System
-			}
+		if i := slices.IndexFunc(s.Interfaces, func(x register.Interface) bool { return x.ID == l.Subject }); i >= 0 {
+			system = s.Interfaces[i].System
 		}
 	case "SupplierContract":
-		system = ""
-		for _, k := range s.Contracts {
-			if k.ID == l.Subject && len(k.Spec.Systems) > 0 {
-				system = k.Spec.Systems[0]
-			}
+		if k, ok := def.Get[supplier.Spec](s.Set, l.Subject); ok && len(k.Spec.Systems) > 0 {
+			system = k.Spec.Systems[0]
 		}
-	default:
-		return
 	}
 	if x, ok := s.System(s.Set.Present("System", system)); ok {
 		l.Owner = cmp.Or(x.Spec.Owner, x.Spec.Deputy)
@@ -127,10 +118,8 @@ func Mine(s *register.Snapshot, person string) (out []Leave) {
 	if person == "" {
 		return nil
 	}
-	d := inventory.NewDirectory(s.Inventory)
 	for _, l := range List(s) {
-		found := d.Find(l.Owner)
-		if l.State == Ending && l.Owner != "" && (strings.EqualFold(l.Owner, person) || found.OK && found.Person.ID == person) {
+		if l.State == Ending && l.Owner != "" && (strings.EqualFold(l.Owner, person) || s.Directory.Find(l.Owner).Person.ID == person) {
 			out = append(out, l)
 		}
 	}

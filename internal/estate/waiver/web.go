@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
@@ -35,7 +34,6 @@ type view struct {
 	All     []Leave
 	Refused []def.Problem // waivers that are written down and cannot be had
 	May     bool          // whoever looks may change definitions
-	people  *inventory.Directory
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
@@ -43,7 +41,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := view{S: s, Show: r.URL.Query().Get("show"), All: List(s), May: !s.Past && d.May(r.Context(), "estate.edit"), people: inventory.NewDirectory(s.Inventory)}
+	v := view{S: s, Show: r.URL.Query().Get("show"), All: List(s), May: !s.Past && d.May(r.Context(), "estate.edit")}
 	if !slices.Contains(States, v.Show) {
 		v.Show = ""
 	}

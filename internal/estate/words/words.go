@@ -14,14 +14,29 @@ import (
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
 
+// Href is the page of something of a kind; "" where that kind has none.
+func Href(kind, id string) string {
+	at, ok := pages[kind]
+	if !ok {
+		return ""
+	}
+	return at + url.PathEscape(id)
+}
+
+var pages = map[string]string{
+	"System": "/staff/estate/systems/", "Capability": "/staff/estate/capabilities/", "Standard": "/staff/estate/standards/", "SupplierContract": "/staff/estate/spend/contracts/",
+	"Asset": "/staff/estate/assets/", "Objective": "/staff/estate/objectives/", "RoadmapItem": "/staff/estate/roadmap/items/", "Measure": "/staff/estate/measures/",
+	"IntakeRequest": "/staff/requests/", "Board": "/staff/boards/", "Service": "/staff/services/", "Flow": "/staff/flows/",
+}
+
 // SystemHref is the page of a system.
-func SystemHref(id string) string { return "/staff/estate/systems/" + url.PathEscape(id) }
+func SystemHref(id string) string { return Href("System", id) }
 
 // CapabilityHref is the page of a capability.
-func CapabilityHref(id string) string { return "/staff/estate/capabilities/" + url.PathEscape(id) }
+func CapabilityHref(id string) string { return Href("Capability", id) }
 
 // StandardHref is the page of a standard.
-func StandardHref(id string) string { return "/staff/estate/standards/" + url.PathEscape(id) }
+func StandardHref(id string) string { return Href("Standard", id) }
 
 // Date is a day in words: "2 January 2026".
 func Date(d def.Date) string { return ui.DateText(d.Time(time.UTC)) }
