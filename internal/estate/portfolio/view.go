@@ -18,22 +18,6 @@ import (
 // This file holds what the pages say: words, numbers and the options of
 // components. It knows nothing of requests.
 
-// resultTag is the words and the tone of a result.
-func resultTag(f standard.Finding) (string, ui.Tone) {
-	switch f.Result {
-	case standard.Pass:
-		return "Met", ui.Good
-	case standard.Fail:
-		return "Not met", ui.Bad
-	case standard.Waived:
-		if f.Ending {
-			return "Waived, ending soon", ui.Waiting
-		}
-		return "Waived", ui.Special
-	}
-	return "Not known", ui.Quiet
-}
-
 // waiverText says what a waiver means for a finding, "" if there is none.
 func waiverText(f standard.Finding) string {
 	switch w := f.Waiver; {

@@ -71,22 +71,6 @@ func severity(s string) string {
 	return "For information"
 }
 
-// tag is the words and the tone of a result.
-func tag(f standard.Finding) (string, ui.Tone) {
-	switch f.Result {
-	case standard.Pass:
-		return "Met", ui.Good
-	case standard.Fail:
-		return "Not met", ui.Bad
-	case standard.Waived:
-		if f.Ending {
-			return "Waived, ending soon", ui.Waiting
-		}
-		return "Waived", ui.Special
-	}
-	return "Not known", ui.Quiet
-}
-
 func waiverText(f standard.Finding) string {
 	switch w := f.Waiver; {
 	case w == nil:

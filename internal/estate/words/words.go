@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/reeve-civic/reeve/internal/estate/standard"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -171,6 +172,22 @@ func Values(vs []string) string {
 		out[i] = Value(v)
 	}
 	return ui.Capital(strings.Join(out, ", "))
+}
+
+// Result is the result of a standard in words, and the tone of its tag.
+func Result(f standard.Finding) (string, ui.Tone) {
+	switch f.Result {
+	case standard.Pass:
+		return "Met", ui.Good
+	case standard.Fail:
+		return "Not met", ui.Bad
+	case standard.Waived:
+		if f.Ending {
+			return "Waived, ending soon", ui.Waiting
+		}
+		return "Waived", ui.Special
+	}
+	return "Not known", ui.Quiet
 }
 
 // Field is the name of a field of a definition in words, to stand before a colon:
