@@ -15,7 +15,7 @@ func (s *story) sql(ts *testscript.TestScript, args []string) (err error) {
 	ts.Stdout() // no row is an empty answer, not the one before
 	file := ts.MkAbs(args[0] + ".db")
 	s.setenv(ts, args[0], "sqlite://"+file)
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		return err
 	}
