@@ -80,11 +80,11 @@ func (a *App) estateWaiting(ctx context.Context) (out []ui.Stat, err error) {
 		tone        ui.Tone
 	}{
 		{w.Mine, "on the agenda of your boards", "/staff/boards/" + w.Board, ui.Bad},
-		{w.Requests, "requests to decide", "/staff/requests", ""},
+		{w.Requests, "requests wait for a decision or an answer", "/staff/requests", ""},
 		{w.Tasks, "to confirm as right, by you", "/staff/estate/attest", ui.Bad},
 		{w.Waivers, "waivers of yours that end soon", "/staff/estate/attest#waivers", ui.Bad},
 		{w.Checks, "gone live: compare with what was expected", "/staff/requests", ""},
-		{w.Patches, "exploited weaknesses past their day", "/staff/estate/risk", ui.Bad},
+		{w.Patches, "exploited vulnerabilities past due, by product", "/staff/estate/risk", ui.Bad},
 		{w.Notices, "notices to decide on within 90 days", "/staff/estate/spend/calendar", ""},
 	} {
 		if s.n > 0 {
@@ -145,7 +145,7 @@ func (a *App) todayEstate(ctx context.Context) (portal.Group, error) {
 	g.Stats = []ui.Stat{
 		{Label: "systems", Value: ui.Count(int64(len(r.Rows))), Href: "/staff/estate"},
 		{Label: "without an owner", Value: ui.Count(int64(len(r.Ownerless))), Href: "/staff/estate/systems?owner=missing"},
-		{Label: "standards not met", Value: ui.Count(int64(failing)), Href: "/staff/estate/systems?result=fail"},
+		{Label: "checks against standards not met", Value: ui.Count(int64(failing)), Href: "/staff/estate/standards"},
 	}
 	return g, nil
 }

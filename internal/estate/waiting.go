@@ -20,13 +20,13 @@ const NoticeSoon = 90
 // Waiting is what of the estate waits for people, and for one of them.
 type Waiting struct {
 	Person   string // directory id of whoever looks, "" if not known
-	Requests int    // for the decision of a board or of anybody
+	Requests int    // for a decision or an answer of anybody
 	Mine     int    // of these, for the boards that the person sits on
 	Board    string // the first of those boards
 	Checks   int    // requests that went live long enough ago to be compared with what was expected
 	Tasks    int    // things that the person should say are right
 	Waivers  int    // waivers that the person sees to and that end soon
-	Patches  int    // places with an exploited vulnerability past its day
+	Patches  int    // exploited vulnerabilities past their day, by product
 	KEV      bool   // whether Patches is known
 	Notices  int    // contracts whose last day for notice comes soon, undecided
 }
@@ -44,7 +44,7 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 	id, email := e.whois(ctx, a)
 	w.Person = id
 	for _, r := range all {
-		if r.State == gate.Open && r.Waits() && (!r.Trying() || r.Waited(s.Today) > 0) {
+		if r.Waits() {
 			w.Requests++
 		}
 		if due, ok := r.CheckDue(); ok && !due.After(s.Today) {
@@ -69,9 +69,7 @@ func (e *Estate) Waiting(ctx context.Context, a reeve.Actor) (w Waiting, err err
 	r := e.risks.Get(s, func() *risk.Report { return risk.New(s) })
 	w.KEV = r.KEV
 	for _, x := range r.Installed {
-		if x.Past(s.Today) > 0 {
-			w.Patches += len(x.Places)
-		}
+		w.Patches += x.Past(s.Today)
 	}
 	for _, x := range spend.Events(s, s.Today) {
 		if x.What == spend.NoticeDay && x.Days <= NoticeSoon && !x.Decided {

@@ -74,7 +74,7 @@ func attention(r *Report, has func(path string) bool) []ui.Task {
 			waits, longest = waits+1, max(longest, x.Waited(r.Today))
 		}
 	}
-	add(waits, "request waits for a decision", "requests wait for a decision", "The longest for "+words.Count(longest, "day", "days")+".", "/staff/requests", "/staff/requests", "Decide", ui.Waiting)
+	add(waits, "request waits for a decision or an answer", "requests wait for a decision or an answer", "The longest for "+words.Count(longest, "day", "days")+".", "/staff/requests", "/staff/requests", "Decide", ui.Waiting)
 	if len(r.Duplicates) > 0 {
 		add(len(r.Duplicates), "thing is done by more systems than needed", "things are done by more systems than needed", "The dearest is "+r.Duplicates[0].Capability.Name+": "+r.Duplicates[0].Yearly.String()+" a year.", "#duplicates", "", "Look", ui.Waiting)
 	}

@@ -19,7 +19,7 @@ type Report struct {
 	Rows       []*Row // every system, by name
 	Ownerless  []*Row // ours, in use and without an owner
 	Duplicates []Duplicate
-	Notices    []Notice // passed, or within NoticeDays; the earliest first
+	Notices    []Notice // undecided, and passed or within NoticeDays; the earliest first
 	Ended      []Notice // contracts that ended although a system they pay for is in use
 	row        map[string]*Row
 }
@@ -127,7 +127,7 @@ func (r *Report) notices() {
 			continue
 		}
 		by, ok := k.Spec.NoticeBy()
-		if !ok || !r.InForce(k) {
+		if !ok || !r.InForce(k) || k.Spec.Decided(r.Today) {
 			continue
 		}
 		if n.By, n.Days = by, by.Sub(r.Today); n.Days <= NoticeDays {

@@ -58,7 +58,7 @@ func overviewStats(r *Report) []ui.Stat {
 	}
 	met := ui.Stat{Label: "of checks met", Value: "Not known", Href: register.Href(r.Snapshot, standardsPath), Note: "no standard is in force"}
 	if judged > 0 {
-		met.Value, met.Note = fmt.Sprintf("%d%%", pass*100/judged), fmt.Sprintf("%d of %d that could be made; %d waived", pass, judged, waived)
+		met.Value, met.Note = words.Percent(pass, judged), fmt.Sprintf("%d of %d that could be made; %d waived", pass, judged, waived)
 	}
 	missing := ui.Stat{Label: "checks not known", Value: fmt.Sprint(unknown), Href: href(filter{Result: standard.Unknown}), Note: "never counted as met"}
 	if unknown > 0 {

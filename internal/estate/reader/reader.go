@@ -141,7 +141,7 @@ func (v *view) standards() Card {
 func (v *view) notKnown() Card {
 	c := Card{Question: "What do we not know?", Answer: "Nothing is judged yet", Href: v.href("/staff/estate/standards")}
 	if v.judged > 0 {
-		c.Answer = percent(v.unknown, v.judged) + " of all checks"
+		c.Answer = words.Percent(v.unknown, v.judged) + " of all checks"
 		c.Note = fmt.Sprintf("%d of %d checks cannot be made, because nobody declared, imported or observed what they need.", v.unknown, v.judged)
 		if v.unknown*10 > v.judged {
 			c.Tone = ui.Waiting
@@ -156,13 +156,6 @@ func nobody(n int, sentence, one, many string) string {
 		return ""
 	}
 	return fmt.Sprintf(sentence, words.Count(n, one, many))
-}
-
-func percent(n, of int) string {
-	if of == 0 {
-		return "not known"
-	}
-	return fmt.Sprintf("%d%%", (n*100+of/2)/of)
 }
 
 func (v *view) twice() Card {
@@ -231,7 +224,7 @@ func (v *view) waiting() Card {
 			}
 		}
 	}
-	c := Card{Question: "What waits for a decision?", Answer: words.Count(n, "request", "requests"), Href: v.href("/staff/requests")}
+	c := Card{Question: "Which requests wait?", Answer: words.Count(n, "request", "requests"), Href: v.href("/staff/requests")}
 	if n > 0 {
 		c.Note = fmt.Sprintf("Longest: %s, for %s.", name, words.Count(most, "day", "days"))
 	}
@@ -251,7 +244,7 @@ func (v *view) notices() Card {
 	var cost register.Cost
 	for _, k := range v.s.Contracts {
 		by, ok := k.Spec.NoticeBy()
-		if !ok || !v.s.InForce(k) {
+		if !ok || !v.s.InForce(k) || k.Spec.Decided(v.s.Today) {
 			continue
 		}
 		switch days := by.Sub(v.s.Today); {

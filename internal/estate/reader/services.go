@@ -207,7 +207,7 @@ func (v *view) memberSafe() Card {
 func (v *view) memberRules() Card {
 	c := Card{Question: "Do we keep our own rules?", Answer: "Not known", Href: v.href("/staff/estate/standards")}
 	if known := v.judged - v.unknown; known > 0 {
-		c.Answer = "In " + percent(v.passed, known) + " of the cases that we could check"
+		c.Answer = "In " + words.Percent(v.passed, known) + " of the cases that we could check"
 		c.Note = fmt.Sprintf("We could not check %s, because we do not know enough.", words.Count(v.unknown, "case", "cases"))
 	}
 	return c

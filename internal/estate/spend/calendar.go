@@ -62,7 +62,7 @@ func Events(s *register.Snapshot, from def.Date) []Event {
 		if t == nil || t.Ends == nil {
 			continue
 		}
-		e := Event{Contract: k, Cost: register.CostOf(k), Decided: Decided(k, s.Today)}
+		e := Event{Contract: k, Cost: register.CostOf(k), Decided: k.Spec.Decided(s.Today)}
 		if k.Spec.Supplier != "" {
 			e.Supplier = s.OrganisationName(k.Spec.Supplier)
 		}

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/reeve-civic/reeve/internal/estate/register"
-	"github.com/reeve-civic/reeve/internal/kernel/def"
 )
 
 // Active is how many days ago a seat may have been used last to count as used.
@@ -76,12 +75,6 @@ func seats(s *register.Snapshot) map[string]Seats {
 	return out
 }
 
-// Decided reports whether it was decided what happens when the contract's term
-// ends.
-func Decided(k register.Contract, today def.Date) bool {
-	return k.Spec.Decision != nil && !k.Spec.Decision.On.After(today)
-}
-
 // Fill writes the facts about spend: of supplier contracts, of lines of the
 // ledger, and the share of the last twelve months that went to each supplier.
 func Fill(s *register.Snapshot) {
@@ -94,7 +87,7 @@ func Fill(s *register.Snapshot) {
 		if n.ActiveKnown {
 			t.Set(i, "seatsActive90d", int64(n.Active))
 		}
-		t.Set(i, "decisionRecorded", Decided(k, s.Today))
+		t.Set(i, "decisionRecorded", k.Spec.Decided(s.Today))
 	}
 	b := Read(s)
 	if !b.Imported || len(b.Matches) == 0 {

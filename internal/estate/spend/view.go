@@ -197,7 +197,7 @@ func state(s *register.Snapshot, k register.Contract) string {
 	case t.Ends.Before(s.Today):
 		return "Ended " + dateText(*t.Ends)
 	}
-	if by, ok := k.Spec.NoticeBy(); ok && by.Before(s.Today) && !Decided(k, s.Today) {
+	if by, ok := k.Spec.NoticeBy(); ok && by.Before(s.Today) && !k.Spec.Decided(s.Today) {
 		return "Notice date passed, ends " + dateText(*t.Ends)
 	}
 	return "Ends " + dateText(*t.Ends)

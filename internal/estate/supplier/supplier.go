@@ -75,6 +75,9 @@ func (s *Spec) NoticeBy() (def.Date, bool) {
 	return s.Term.Ends.AddDays(-*s.Term.NoticeDays), true
 }
 
+// Decided reports whether it was decided, by a day, what happens when the term ends.
+func (s *Spec) Decided(by def.Date) bool { return s.Decision != nil && !s.Decision.On.After(by) }
+
 // Kind describes SupplierContract to the loader.
 func Kind() def.Kind {
 	return def.Kind{

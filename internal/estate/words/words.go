@@ -50,6 +50,19 @@ func Count(n int, one, many string) string {
 	return ui.Count(int64(n)) + " " + many
 }
 
+// Percent is a share in whole percent, as every page says it: rounded, but all and
+// nothing are only said where they are true.
+func Percent(n, of int) string {
+	switch p := (n*100 + of/2) / max(of, 1); {
+	case of <= 0:
+		return "not known"
+	case n > 0 && n < of:
+		return fmt.Sprintf("%d%%", min(max(p, 1), 99))
+	default:
+		return fmt.Sprintf("%d%%", p)
+	}
+}
+
 // Length is a length of time in its largest whole unit, to stand after "every":
 // "day", "2 weeks", "36 hours".
 func Length(d time.Duration) string {

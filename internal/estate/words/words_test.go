@@ -19,3 +19,15 @@ func TestHref(t *testing.T) {
 		}
 	}
 }
+
+// TestPercent rounds, and says all and nothing only where that is so.
+func TestPercent(t *testing.T) {
+	for _, c := range []struct {
+		n, of int
+		want  string
+	}{{190, 297, "64%"}, {2, 3, "67%"}, {999, 1000, "99%"}, {1, 1000, "1%"}, {0, 3, "0%"}, {3, 3, "100%"}, {0, 0, "not known"}} {
+		if got := words.Percent(c.n, c.of); got != c.want {
+			t.Errorf("%d of %d is said to be %s, want %s", c.n, c.of, got, c.want)
+		}
+	}
+}
