@@ -54,7 +54,7 @@ var own = []rule{
 	{id: "personal-data", spec: TriageSpec{`answers.personalData`, Streamlined, "It handles data about people."}},
 	{id: "new-supplier", spec: TriageSpec{`kind in ["buy", "pilot", "change"] && answers.newSupplier`, Streamlined, "The supplier is new to us."}},
 	{id: "residents", spec: TriageSpec{`answers.publicFacing`, Streamlined, "Residents would notice."}},
-	{id: "new-technology", spec: TriageSpec{`kind != "retire" && (answers.novelTech || answers.ai || answers.sensors)`, Streamlined, "The technology is new to us."}},
+	{id: "new-technology", spec: TriageSpec{`kind != "retire" && (answers.novelTech || answers.ai || answers.sensors)`, Streamlined, "The technology is new to us, or it uses artificial intelligence, sensors or cameras."}},
 	{id: "cost", spec: TriageSpec{`answers.annualCost >= 10000`, Streamlined, "It costs 10,000 or more a year."}},
 	{id: "many-users", spec: TriageSpec{`answers.users >= 250`, Streamlined, "250 people or more would use it."}},
 }
