@@ -230,7 +230,9 @@ func (d *Desk) look(ctx context.Context, u *upload, take map[string]bool) (*view
 		}
 		switch reeve.KindOf(err) {
 		case reeve.Invalid, reeve.TooLarge, reeve.Conflict, reeve.NotFound:
-			v.Failure = ui.Capital(reeve.Message(err))
+			if v.Failure = reeve.Message(err); !strings.HasPrefix(v.Failure, u.name) { // the name of a file stays as it is
+				v.Failure = ui.Capital(v.Failure)
+			}
 			return v, nil
 		}
 		return nil, err
