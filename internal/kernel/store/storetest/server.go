@@ -100,11 +100,11 @@ func (c *server) run() error {
 }
 
 // taken is what a server says, and we of it, whose port somebody else has.
-const taken = "Address already in use"
+const taken = "address already in use"
 
 // again reports whether a server that did not start may start at another port.
 func (c *server) again(err error, tries int) bool {
-	if err == nil || tries == 5 || !strings.Contains(err.Error(), taken) {
+	if err == nil || tries == 5 || !strings.Contains(strings.ToLower(err.Error()), taken) {
 		return false
 	}
 	c.port = 0
