@@ -78,9 +78,6 @@ func (t *Town) Env() map[string]string {
 // Counts of one system, by id.
 func (t *Town) Counts(id string) Counts { return t.ledgers[id].snapshot() }
 
-// Received is what one system has taken, by id.
-func (t *Town) Received(id string) []json.RawMessage { return t.ledgers[id].received() }
-
 // Close stops all systems.
 func (t *Town) Close() {
 	for _, stop := range t.stop {

@@ -82,9 +82,6 @@ type Mapping = sheet.Mapping
 // Column is one column of a mapping.
 type Column = sheet.Column
 
-// Fields are the names that a mapping of systems may give to a column.
-func Fields() []string { return systems.Fields() }
-
 // ParseMapping reads a mapping of systems that was kept as YAML.
 func ParseMapping(data []byte) (*Mapping, error) { return systems.ParseMapping(data) }
 

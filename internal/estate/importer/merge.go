@@ -84,9 +84,6 @@ type Choose func(field string) bool
 // Nothing keeps what is here.
 func Nothing(string) bool { return false }
 
-// Everything takes what the list says.
-func Everything(string) bool { return true }
-
 // These takes from the file what is named, like "System/sys-rents spec.users", or
 // everything where that is "all".
 func These(fields ...string) Choose {

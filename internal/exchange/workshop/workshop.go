@@ -253,16 +253,6 @@ func (d *Desk) run(ctx context.Context, r *draft) (out []example.Result) {
 	return out
 }
 
-// Results runs the examples of a flow in force.
-func (d *Desk) Results(ctx context.Context, id string) ([]example.Result, error) {
-	r, err := d.begin(id)
-	if err != nil {
-		return nil, err
-	}
-	r.then = d.o.Flows()
-	return d.run(ctx, r), nil
-}
-
 // accept takes what a draft makes of an example as what is expected.
 func (d *Desk) accept(ctx context.Context, r *draft, name string) error {
 	if err := d.try(ctx, r, nil); err != nil {

@@ -42,9 +42,6 @@ const (
 // Roles that a member of staff can have.
 var roles = []string{"caseworker", "architect", "integration", "governance", "steward", "admin"}
 
-// Roles returns the roles that exist.
-func Roles() []string { return slices.Clone(roles) }
-
 // Member of staff.
 type Member struct {
 	ID    string // "staff/3"

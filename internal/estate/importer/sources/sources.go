@@ -171,13 +171,3 @@ func unzip(f io.ReaderAt, size int64, name string) (fs.FS, error) {
 	}
 	return z, nil
 }
-
-// Names are the names of sources, sorted.
-func Names(all []importer.Source) []string {
-	var out []string
-	for _, s := range all {
-		out = append(out, s.Name)
-	}
-	slices.Sort(out)
-	return out
-}

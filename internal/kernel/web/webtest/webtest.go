@@ -321,16 +321,6 @@ func (c *Chrome) Glance(v Visit, want int64) (wrong []string) {
 	return wrong
 }
 
-// Axe returns what axe finds on a page.
-func (c *Chrome) Axe(t testing.TB, url string, cookies ...*http.Cookie) []Violation {
-	t.Helper()
-	view, err := c.Look(Visit{URL: url, Cookies: cookies})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return view.Violations
-}
-
 // Eval opens a page and returns what a script makes of it: a text, or the promise of
 // one. It is for what the page's own scripts do when somebody uses them.
 func (c *Chrome) Eval(t testing.TB, v Visit, script string) string {
@@ -350,18 +340,6 @@ func (c *Chrome) Eval(t testing.TB, v Visit, script string) string {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// Screenshot writes a picture of the whole page to file.
-func (c *Chrome) Screenshot(t testing.TB, v Visit, file string) {
-	t.Helper()
-	view, err := c.Look(v)
-	if err == nil {
-		err = save(file, view.PNG)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // save writes a picture only if it changed, so that a screenshot in git stays.
