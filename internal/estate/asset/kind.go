@@ -11,7 +11,7 @@ type Spec struct {
 	Model    Model     `json:"model,omitempty" doc:"Who makes it, and what it is called."`
 	Serial   string    `json:"serial,omitempty" doc:"Serial number."`
 	Bought   Bought    `json:"bought,omitempty" doc:"When, under which supplier contract and for how much it was bought."`
-	Holder   string    `json:"holder,omitempty" doc:"Directory id of who has it."`
+	Holder   string    `json:"holder,omitempty" def:"person" doc:"Directory id of who has it."`
 	Site     string    `json:"site,omitempty" def:"ref=Site" doc:"Id of the site where it is."`
 	Systems  []string  `json:"systems,omitempty" def:"ref=System" doc:"Ids of the systems that run on it or that it serves."`
 	State    string    `json:"state,omitempty" def:"enum=ordered|stock|in-use|repair|lost|stolen|disposed" doc:"Where it is in its life."`

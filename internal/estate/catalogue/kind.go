@@ -7,8 +7,8 @@ type Spec struct {
 	Description  string    `json:"description,omitempty" doc:"What it does for whom, in plain words."`
 	Audience     string    `json:"audience" def:"required,enum=public|staff|partner" doc:"Whom it is for."`
 	LGSL         []int     `json:"lgsl,omitempty" doc:"Numbers of the English local government services list."`
-	Owner        string    `json:"owner,omitempty" doc:"Directory id of the person or post that answers for it."`
-	Deputy       string    `json:"deputy,omitempty" doc:"Directory id of who answers when the owner cannot."`
+	Owner        string    `json:"owner,omitempty" def:"person" doc:"Directory id of the person or post that answers for it."`
+	Deputy       string    `json:"deputy,omitempty" def:"person" doc:"Directory id of who answers when the owner cannot."`
 	Organisation string    `json:"organisation,omitempty" def:"ref=Organisation" doc:"Id of the organisation that provides it."`
 	Systems      []string  `json:"systems,omitempty" def:"ref=System" doc:"Ids of the systems that it needs."`
 	Channels     Channels  `json:"channels,omitempty" doc:"How to reach it."`

@@ -13,6 +13,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/reeve-civic/reeve"
+	"github.com/reeve-civic/reeve/internal/estate/edit/refs"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web"
@@ -58,7 +59,7 @@ type task struct {
 	Form      url.Values
 	Errors    ui.Errors
 	Inputs    []input
-	Lists     []datalist
+	Lists     []refs.Datalist
 	Text      string // the document, for editing it raw
 	Proposes  bool
 	ReadOnly  string
@@ -68,6 +69,8 @@ type task struct {
 	Effects   []string
 	Clash     *Clash
 	OtherPage string
+
+	refs *refs.Finder
 }
 
 // Title is the heading of the page.
@@ -107,7 +110,11 @@ func (d *Desk) begin(r *http.Request) (*task, error) {
 		return nil, reeve.E(reeve.NotFound, "edit", "there is no kind %q of definition", r.PathValue("kind"))
 	}
 	set := d.Editor.o.Set()
-	t := &task{Kind: k, Base: set.Hash(), Proposes: d.Editor.Proposes(), ReadOnly: d.Editor.ReadOnly(), Here: r.URL.Path, Raw: r.URL.Query().Get("as") == "text"}
+	now, err := d.At(r.Context(), def.Date{})
+	if err != nil {
+		return nil, err
+	}
+	t := &task{Kind: k, refs: refs.New(set, now), Base: set.Hash(), Proposes: d.Editor.Proposes(), ReadOnly: d.Editor.ReadOnly(), Here: r.URL.Path, Raw: r.URL.Query().Get("as") == "text"}
 	if id := r.PathValue("id"); id != "" {
 		o, ok := set.Lookup(k.Name, id)
 		if !ok {
@@ -138,13 +145,13 @@ func blank(k def.Kind, reg *def.Registry) string {
 
 // fill makes the inputs of a form.
 func (d *Desk) fill(t *task) {
-	m := formMaker{refs: refer(d.Editor.o.Set()), form: t.Form}
+	m := formMaker{refs: t.refs, form: t.Form}
 	var spec map[string]any
 	if t.Object != nil {
 		spec, _ = t.Object.Value()["spec"].(map[string]any)
 	}
 	t.Inputs = m.inputs(d.Registry.Properties(t.Kind.Name), "spec", spec, 0)
-	t.Lists = m.refs.lists()
+	t.Lists = t.refs.Lists()
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) error {
@@ -345,7 +352,7 @@ func (d *Desk) asked(t *task) (c Change, some bool) {
 			c.Set["metadata.name"] = nil
 		}
 	}
-	s := sent{form: t.Form, refs: refer(d.Editor.o.Set())}
+	s := sent{form: t.Form, refs: t.refs}
 	var spec map[string]any
 	if t.Object != nil {
 		spec, _ = t.Object.Value()["spec"].(map[string]any)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/reeve-civic/reeve"
 	"github.com/reeve-civic/reeve/internal/estate/edit"
+	"github.com/reeve-civic/reeve/internal/estate/inventory"
 	"github.com/reeve-civic/reeve/internal/estate/register"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/policy"
@@ -35,6 +36,11 @@ spec:
   - {annual: 500, tower: network}
 `
 
+var staff = &inventory.Inventory{People: []inventory.Person{
+	{ID: "person-jo", Name: "Jo Reed", Active: true},
+	{ID: "post-cio", Name: "Chief information officer", Active: true},
+}}
+
 // pages serves the pages of d.
 func pages(t *testing.T, d *desk) *web.Mux {
 	t.Helper()
@@ -48,7 +54,7 @@ func pages(t *testing.T, d *desk) *web.Mux {
 		return reeve.Actor{ID: "staff/1", Kind: reeve.Staff, Assurance: reeve.Assurance{Identity: 2, Authentication: 2}}, true, nil
 	})
 	at := func(context.Context, def.Date) (*register.Snapshot, error) {
-		return &register.Snapshot{Model: &register.Model{Set: d.set()}, At: now()}, nil
+		return &register.Snapshot{Model: &register.Model{Set: d.set()}, At: now(), Inventory: staff, Directory: inventory.NewDirectory(staff)}, nil
 	}
 	(&edit.Desk{Desk: register.Desk{Mux: m, At: at}, Editor: d.Editor, Registry: registry,
 		Who: func(context.Context, reeve.Actor) edit.Person { return mary },
@@ -137,6 +143,25 @@ func TestAFormSentBackUnchangedChangesNothing(t *testing.T) {
 		form.Set("do", "preview")
 		if code, page, _ := visit(m, "/staff/estate/edit/"+at, form); code != 422 || !strings.Contains(page, "Nothing would change") {
 			t.Errorf("%s: %d\n%s", at, code, page[strings.Index(page, "<main"):])
+		}
+	}
+}
+
+func TestAnOwnerIsChosenFromTheDirectory(t *testing.T) {
+	d := withContracts(t)
+	m := pages(t, d)
+	_, page, _ := visit(m, "/staff/estate/edit/System/sys-a", nil)
+	if !strings.Contains(page, `list="refs-person"`) || !strings.Contains(page, `<option value="Jo Reed (person-jo)">`) {
+		t.Error("people are not offered")
+	}
+	form := filled(page)
+	form.Set("spec.owner", "jo reed")
+	form.Set("spec.deputy", "Somebody else")
+	form.Set("do", "preview")
+	code, page, _ := visit(m, "/staff/estate/edit/System/sys-a", form)
+	for _, want := range []string{"owner: person-jo", "deputy: Somebody else"} {
+		if code != 200 || !strings.Contains(page, want) {
+			t.Errorf("%d: %q is not on the page", code, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/reeve-civic/reeve/internal/estate/edit/refs"
 	"github.com/reeve-civic/reeve/internal/kernel/def"
 	"github.com/reeve-civic/reeve/internal/kernel/web/ui"
 )
@@ -40,7 +41,7 @@ const mostOffered = 400
 
 // form makes inputs for the fields of a kind.
 type formMaker struct {
-	refs *references
+	refs *refs.Finder
 	form url.Values // what was sent; nil for the values as they are
 }
 
@@ -65,7 +66,7 @@ func (m *formMaker) input(p def.Property, path string, value any, depth int) inp
 		switch {
 		case p.Enum != nil:
 			m.choose(&in, p.Enum, nil, p.Required)
-		case p.Refs != nil:
+		case refs.Kinds(p) != nil:
 			m.offer(&in, p)
 		case p.CEL || len(in.Value) > 70 || strings.Contains(in.Value, "\n") || long(p.Name):
 			in.Type = "long"
@@ -95,7 +96,7 @@ func (m *formMaker) input(p def.Property, path string, value any, depth int) inp
 			for _, k := range slices.Sorted(maps.Keys(v)) {
 				name := k
 				if p.KeyRefs != nil {
-					name = m.refs.shown(p.KeyRefs, k)
+					name = m.refs.Shown(p.KeyRefs, k)
 				}
 				lines = append(lines, name+": "+shown(v[k]))
 			}
@@ -273,7 +274,7 @@ func shown(v any) string {
 // sent reads a form: what differs from the values as they are, by path.
 type sent struct {
 	form   url.Values
-	refs   *references
+	refs   *refs.Finder
 	errors ui.Errors
 }
 
@@ -418,5 +419,5 @@ func (s *sent) scalar(p def.Property, path, text string) any {
 		}
 		return f
 	}
-	return s.reference(p.Refs, label(p.Name), path, text)
+	return s.reference(refs.Kinds(p), label(p.Name), path, text)
 }

@@ -12,7 +12,7 @@ import (
 type RequestSpec struct {
 	Description  string   `json:"description,omitempty" doc:"What is asked for and why, in plain words."`
 	Sponsor      string   `json:"sponsor,omitempty" def:"ref=Organisation" doc:"Id of the organisation that asks."`
-	Owner        string   `json:"owner,omitempty" doc:"Directory id of who asks."`
+	Owner        string   `json:"owner,omitempty" def:"person" doc:"Directory id of who asks."`
 	Kind         string   `json:"kind" def:"required,enum=pilot|buy|build|change|retire" doc:"What is asked: try something, buy, build, change or retire."`
 	Capabilities []string `json:"capabilities,omitempty" def:"ref=Capability" doc:"Ids of the capabilities that it is about."`
 	Systems      []string `json:"systems,omitempty" def:"ref=System" doc:"Ids of the systems that it changes or retires."`
@@ -64,7 +64,7 @@ type BoardSpec struct {
 	Decides     []string `json:"decides,omitempty" doc:"The gates that it decides at: gate/design, gate/standards."`
 	Meets       Meets    `json:"meets,omitempty" doc:"How often and for how long it meets."`
 	Members     []Member `json:"members,omitempty" doc:"Who sits on it. Where any are named, they alone record its decisions."`
-	Secretary   string   `json:"secretary,omitempty" doc:"Directory id, or address, of who writes down its decisions without being a member."`
+	Secretary   string   `json:"secretary,omitempty" def:"person" doc:"Directory id, or address, of who writes down its decisions without being a member."`
 	TargetDays  *int     `json:"targetDays,omitempty" def:"min=1" doc:"Days within which it means to decide."`
 }
 
@@ -77,7 +77,7 @@ type Meets struct {
 // Member is a seat on a board.
 type Member struct {
 	Role   string `json:"role" def:"required" doc:"The role that sits there."`
-	Person string `json:"person,omitempty" doc:"Directory id, or address, of who has it."`
+	Person string `json:"person,omitempty" def:"person" doc:"Directory id, or address, of who has it."`
 	Rate   int64  `json:"rate,omitempty" def:"min=0" doc:"What an hour of the role costs, in whole units of the body's currency."`
 }
 

@@ -7,7 +7,7 @@ import "github.com/reeve-civic/reeve/internal/kernel/def"
 // Spec is what is declared of a measure.
 type Spec struct {
 	Description string  `json:"description,omitempty" doc:"What is counted and how, so that two people get the same number."`
-	Owner       string  `json:"owner,omitempty" doc:"Directory id of the person or post that answers for it."`
+	Owner       string  `json:"owner,omitempty" def:"person" doc:"Directory id of the person or post that answers for it."`
 	Source      Source  `json:"source" def:"required" doc:"Where its numbers come from."`
 	Unit        string  `json:"unit,omitempty" doc:"Unit of the numbers: days, %, tickets."`
 	Every       string  `json:"every,omitempty" def:"enum=day|week|month|quarter|year" doc:"How often there is a number; month if not given."`

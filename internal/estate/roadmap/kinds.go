@@ -8,7 +8,7 @@ import "github.com/reeve-civic/reeve/internal/kernel/def"
 type ObjectiveSpec struct {
 	Description string    `json:"description,omitempty" doc:"What will be better, and for whom."`
 	Parent      string    `json:"parent,omitempty" def:"ref=Objective,acyclic" doc:"Id of the objective that this one serves."`
-	Owner       string    `json:"owner,omitempty" doc:"Directory id of the person or post that answers for it."`
+	Owner       string    `json:"owner,omitempty" def:"person" doc:"Directory id of the person or post that answers for it."`
 	Measures    []string  `json:"measures,omitempty" def:"ref=Measure" doc:"Ids of the measures that show whether it is reached."`
 	Systems     []string  `json:"systems,omitempty" def:"ref=System" doc:"Ids of systems that serve it today."`
 	Source      string    `json:"source,omitempty" doc:"Where the body agreed it: a strategy, a decision."`
@@ -19,7 +19,7 @@ type ObjectiveSpec struct {
 type ItemSpec struct {
 	Description string       `json:"description,omitempty" doc:"What is done, in plain words."`
 	Scenario    string       `json:"scenario,omitempty" doc:"The plan that it belongs to; baseline if not given. Other names are alternatives to compare."`
-	Owner       string       `json:"owner,omitempty" doc:"Directory id of the person or post that answers for it."`
+	Owner       string       `json:"owner,omitempty" def:"person" doc:"Directory id of the person or post that answers for it."`
 	Starts      def.Date     `json:"starts" def:"required" doc:"First day."`
 	Ends        def.Date     `json:"ends" def:"required" doc:"Last day: what it changes is so from the day after."`
 	Changes     []Change     `json:"changes,omitempty" doc:"What it changes in the estate."`

@@ -47,8 +47,8 @@ type WaiverSpec struct {
 	Standard   string   `json:"standard" def:"required,ref=Standard" doc:"Id of the standard that need not be met for a time."`
 	Subject    string   `json:"subject" def:"required" doc:"Id of the entity that need not meet it."`
 	Reason     string   `json:"reason" def:"required" doc:"Why that was agreed."`
-	ApprovedBy string   `json:"approvedBy" def:"required" doc:"Directory id of the person or post that agreed."`
-	Owner      string   `json:"owner,omitempty" doc:"Directory id of who sees to it that it is not needed any more; the owner of the entity if not given."`
+	ApprovedBy string   `json:"approvedBy" def:"required,person" doc:"Directory id of the person or post that agreed."`
+	Owner      string   `json:"owner,omitempty" def:"person" doc:"Directory id of who sees to it that it is not needed any more; the owner of the entity if not given."`
 	Granted    def.Date `json:"granted" def:"required" doc:"Date on which it was agreed."`
 	Expires    def.Date `json:"expires" def:"required" doc:"Last day on which it counts; at most the standard's maxWaiver after it was granted."`
 }

@@ -15,8 +15,8 @@ import (
 type Spec struct {
 	Description   string      `json:"description,omitempty" doc:"What the system is for, in a sentence that its users would agree with."`
 	Organisation  string      `json:"organisation,omitempty" def:"ref=Organisation" doc:"Id of the organisation, or the part of it, that the system belongs to."`
-	Owner         string      `json:"owner,omitempty" doc:"Directory id of the person or post that answers for the system."`
-	Deputy        string      `json:"deputy,omitempty" doc:"Directory id of who answers when the owner cannot."`
+	Owner         string      `json:"owner,omitempty" def:"person" doc:"Directory id of the person or post that answers for the system."`
+	Deputy        string      `json:"deputy,omitempty" def:"person" doc:"Directory id of who answers when the owner cannot."`
 	Product       string      `json:"product,omitempty" doc:"Name of the product and its edition, as the supplier sells it."`
 	Capabilities  []string    `json:"capabilities,omitempty" def:"ref=Capability" doc:"Ids of the capabilities that the system provides."`
 	Hosting       string      `json:"hosting,omitempty" def:"enum=saas|paas|public-cloud|private-cloud|on-premise" doc:"Where it runs: software as a service, platform as a service, public cloud, private cloud, or on our own premises."`

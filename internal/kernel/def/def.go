@@ -46,6 +46,8 @@ const APIVersion = "reeve/v1"
 //	  file          the name of a file in the folder, relative to its root
 //	  acyclic       with ref: following this field never comes back
 //	  cel           an expression; its syntax is checked
+//	  person        somebody in the body's directory, by their id there; not checked,
+//	                for the directory is imported and changes by itself
 //
 // Types: string, bool, int, int64, float64, [Date], [Duration], [Class], anything
 // with UnmarshalText, any, and slices, maps with string keys, pointers and structs of these.

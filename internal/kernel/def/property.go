@@ -10,6 +10,7 @@ type Property struct {
 	Name, Doc           string
 	Type                string // text, scalar, class, bool, int, number, list, map, group, anything; date, duration
 	Required, File, CEL bool
+	Person              bool     // it names somebody in the directory
 	Refs, KeyRefs, Enum []string // of an item, where it is a list or map
 	Min, Max            *float64
 	Go                  reflect.Type
@@ -44,7 +45,7 @@ func (s *shape) properties() (out []Property) {
 }
 
 func (f *field) property(s *shape) Property {
-	p := Property{Name: f.name, Doc: f.doc, Required: f.required, File: f.file, CEL: f.cel, Refs: f.refs, KeyRefs: f.keyRefs, Enum: f.enum, Min: f.min, Max: f.max, Go: s.typ, shape: s, field: f}
+	p := Property{Name: f.name, Doc: f.doc, Required: f.required, File: f.file, CEL: f.cel, Person: f.person, Refs: f.refs, KeyRefs: f.keyRefs, Enum: f.enum, Min: f.min, Max: f.max, Go: s.typ, shape: s, field: f}
 	p.Type = [...]string{"text", "scalar", "class", "bool", "int", "number", "list", "map", "group", "anything"}[s.kind]
 	switch s.typ {
 	case dateType:

@@ -47,6 +47,7 @@ type field struct {
 	min, max    *float64
 	file        bool
 	cel         bool
+	person      bool
 	acyclic     bool
 	shape       *shape
 }
@@ -164,6 +165,8 @@ func (f *field) tags(tag string) error {
 			f.file = true
 		case name == "cel" && !has:
 			f.cel = true
+		case name == "person" && !has:
+			f.person = true
 		case name == "acyclic" && !has:
 			f.acyclic = true
 		case name == "ref" && val != "":
