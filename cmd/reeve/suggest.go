@@ -94,7 +94,11 @@ func (c suggestCmd) print(w io.Writer, s *offline.Suggestion) {
 	if s.More {
 		fmt.Fprintln(w, "The record type has more fields than were looked at.")
 	}
-	fmt.Fprintf(w, "\nOf %s, %d become records that %s takes.\n", plural(s.Rows, "row"), s.Good, s.Type)
+	become := "become records"
+	if s.Good == 1 {
+		become = "becomes a record"
+	}
+	fmt.Fprintf(w, "\nOf %s, %d %s that %s takes.\n", plural(s.Rows, "row"), s.Good, become, s.Type)
 	for _, r := range s.Why {
 		fmt.Fprintf(w, "  %s, the first at %s: %s\n", plural(r.Rows, "row"), r.First, strings.TrimSpace(r.Path+" "+r.Message))
 	}

@@ -109,7 +109,7 @@ func stats(c *Comparison) []ui.Stat {
 		cost, carbon,
 		bad(ui.Stat{Label: "newly fail a standard", Value: fmt.Sprint(c.NewlyFailing("")), Href: "#standards", Note: fmt.Sprintf("%d newly meet one, of %d it is newly not known", pass, unknown)}, c.NewlyFailing("")),
 		bad(ui.Stat{Label: "would stop", Value: fmt.Sprint(len(c.Broken)), Href: "#broken", Note: fmt.Sprintf("%d would work again", len(c.Mended))}, len(c.Broken)),
-		{Label: "capabilities differ", Value: fmt.Sprint(len(c.Capabilities)), Href: "#capabilities"},
+		{Label: "capabilities that differ", Value: fmt.Sprint(len(c.Capabilities)), Href: "#capabilities"},
 	}
 }
 

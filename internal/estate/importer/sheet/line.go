@@ -94,7 +94,7 @@ func (ls *Lines) Read(l Row) *Line {
 // Closing are notes about all rows that were read.
 func (ls *Lines) Closing() (notes []string) {
 	for _, column := range slices.Sorted(maps.Keys(ls.formulas)) {
-		notes = append(notes, fmt.Sprintf("%s of the column %q hold formulas. They were not worked out: the values stored in the file were taken.", Plural(ls.formulas[column], "cell"), column))
+		notes = append(notes, fmt.Sprintf("The column %q has formulas in %s. They were not worked out: the values stored in the file were taken.", column, Plural(ls.formulas[column], "cell")))
 	}
 	if ls.blanks > 0 {
 		notes = append(notes, fmt.Sprintf("%s said \"TBC\", \"n/a\", \"unknown\" or the like; they were taken as not known.", Plural(ls.blanks, "cell")))
