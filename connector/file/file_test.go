@@ -12,26 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reeve-civic/reeve/connector"
 	"github.com/reeve-civic/reeve/connector/connectortest"
 	"github.com/reeve-civic/reeve/connector/files"
 	"github.com/reeve-civic/reeve/connector/format"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	leak := goleak.Find()
-	for tries := 0; leak != nil && tries < 100; tries++ { // what was told to end may need a moment for it
-		leak = goleak.Find()
-	}
-	if leak != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, leak)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { connectortest.Main(m) }
 
 func config(dir string, spec format.Spec, s files.Settings) connector.Config {
 	if s.Settle == 0 {

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/reeve-civic/reeve/connector"
@@ -24,18 +23,7 @@ import (
 	"github.com/reeve-civic/reeve/connector/format"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	leak := goleak.Find()
-	for tries := 0; leak != nil && tries < 100; tries++ { // what was told to end may need a moment for it
-		leak = goleak.Find()
-	}
-	if leak != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, leak)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { connectortest.Main(m) }
 
 // secrets that a config may refer to.
 type secrets map[connector.Ref]string

@@ -11,21 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/reeve-civic/reeve/connector/connectortest"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	leak := goleak.Find()
-	for tries := 0; leak != nil && tries < 100; tries++ { // what was told to end may need a moment for it
-		leak = goleak.Find()
-	}
-	if leak != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, leak)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { connectortest.Main(m) }
 
 func start(t *testing.T, dir string) *Town {
 	t.Helper()
